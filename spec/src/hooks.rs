@@ -1,0 +1,91 @@
+//! The table of hooks: one truth for the rewriter that imports them and the adapters that provide them.
+
+/// The module name from which an instrumented module imports its hooks (rule M1).
+pub const HOOK_MODULE: &str = "waspect/hooks";
+
+/// The type of a hook's parameter or result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ValueType {
+    /// 32-bit integer.
+    I32,
+    /// 64-bit integer.
+    I64,
+}
+
+use ValueType::{I32, I64};
+
+/// A hook of the ABI. What each one means is in `spec/abi.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    /// `(abi, build_a, build_b, functions) -> base`
+    Module,
+    /// `(func) -> token`
+    Enter,
+    /// `(func, token)`
+    Exit,
+    /// `(func, token)`
+    Unwind,
+    /// `(func) -> token`
+    Begin,
+    /// `(func, token)`
+    End,
+    /// `(func, old, new, size)`
+    Alloc,
+    /// `(func, old: i64, new: i64, size: i64)`
+    Alloc64,
+    /// `(func, memory, delta, result)`
+    Grow,
+    /// `(func, memory, delta: i64, result: i64)`
+    Grow64,
+}
+
+impl Hook {
+    /// Every hook, in the order in which instrumented modules import them.
+    pub const ALL: [Hook; 10] = [
+        Hook::Module,
+        Hook::Enter,
+        Hook::Exit,
+        Hook::Unwind,
+        Hook::Begin,
+        Hook::End,
+        Hook::Alloc,
+        Hook::Alloc64,
+        Hook::Grow,
+        Hook::Grow64,
+    ];
+
+    /// The import's field name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Hook::Module => "module",
+            Hook::Enter => "enter",
+            Hook::Exit => "exit",
+            Hook::Unwind => "unwind",
+            Hook::Begin => "begin",
+            Hook::End => "end",
+            Hook::Alloc => "alloc",
+            Hook::Alloc64 => "alloc64",
+            Hook::Grow => "grow",
+            Hook::Grow64 => "grow64",
+        }
+    }
+
+    /// Parameter types.
+    pub const fn params(self) -> &'static [ValueType] {
+        match self {
+            Hook::Module | Hook::Alloc | Hook::Grow => &[I32, I32, I32, I32],
+            Hook::Enter | Hook::Begin => &[I32],
+            Hook::Exit | Hook::Unwind | Hook::End => &[I32, I32],
+            Hook::Alloc64 => &[I32, I64, I64, I64],
+            Hook::Grow64 => &[I32, I32, I64, I64],
+        }
+    }
+
+    /// Result types: at most one.
+    pub const fn results(self) -> &'static [ValueType] {
+        match self {
+            Hook::Module | Hook::Enter | Hook::Begin => &[I32],
+            _ => &[],
+        }
+    }
+}

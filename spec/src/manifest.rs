@@ -1,0 +1,234 @@
+//! The manifest: what an instrumented module tells about itself, and its codec.
+//!
+//! It is a protocol-buffers message, so that any language reads it and old readers skip what is new. Every reader treats it
+//! as hostile input: [`Manifest::decode`] refuses what exceeds the limits before it allocates for it.
+
+use std::fmt;
+
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+/// Longest manifest that is read or written, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 64 << 20;
+
+/// Most functions that a manifest may list: the limit of every engine.
+pub const FUNCTIONS_MAX: usize = 1_000_000;
+
+/// Longest name, path or family, in bytes.
+pub const STRING_BYTES_MAX: usize = 4096;
+
+/// What an instrumented module tells about itself.
+#[derive(Clone, PartialEq, Message)]
+pub struct Manifest {
+    /// The ABI version that the hooks follow.
+    #[prost(uint32, tag = "1")]
+    pub abi: u32,
+    /// The [`BuildId`] of the original bytes.
+    #[prost(fixed64, tag = "2")]
+    pub build: u64,
+    /// Depth of instrumentation.
+    #[prost(enumeration = "Mode", tag = "3")]
+    pub mode: i32,
+    /// The module's own name, from its name section; may be empty.
+    #[prost(string, tag = "4")]
+    pub name: String,
+    /// Number of functions of the original module, imports included.
+    #[prost(uint32, tag = "5")]
+    pub function_count: u32,
+    /// The functions that are worth naming, by ascending index: those with a hook or a counter.
+    #[prost(message, repeated, tag = "6")]
+    pub functions: Vec<Function>,
+    /// The original module's memories, by index.
+    #[prost(message, repeated, tag = "7")]
+    pub memories: Vec<Memory>,
+    /// The allocator functions that were found.
+    #[prost(message, repeated, tag = "8")]
+    pub allocators: Vec<Allocator>,
+    /// True where functions have gate bits but no counters (see the plan).
+    #[prost(bool, tag = "9")]
+    pub gates_only: bool,
+}
+
+/// A function of the original module.
+#[derive(Clone, PartialEq, Message)]
+pub struct Function {
+    /// Original function index, imports first.
+    #[prost(uint32, tag = "1")]
+    pub index: u32,
+    /// Demangled name; empty when nothing names it, and then it is shown as `func[index]`.
+    #[prost(string, tag = "2")]
+    pub name: String,
+    /// What it is to the recorder.
+    #[prost(enumeration = "Kind", tag = "3")]
+    pub kind: i32,
+    /// True when `enter` and `exit` (or, in mode `counts`, a counter) were injected.
+    #[prost(bool, tag = "4")]
+    pub hooked: bool,
+    /// True when the host can call it: exported or the start function (rules B1 and C3).
+    #[prost(bool, tag = "5")]
+    pub boundary: bool,
+    /// Source file; empty when unknown.
+    #[prost(string, tag = "6")]
+    pub file: String,
+    /// Source line, from 1; 0 when unknown.
+    #[prost(uint32, tag = "7")]
+    pub line: u32,
+}
+
+/// A memory of the original module.
+#[derive(Clone, Copy, PartialEq, Message)]
+pub struct Memory {
+    /// Indexed by `i64`.
+    #[prost(bool, tag = "1")]
+    pub is_64: bool,
+    /// Shared between threads.
+    #[prost(bool, tag = "2")]
+    pub shared: bool,
+    /// Size of a page as a power of two; 16 unless the module says otherwise.
+    #[prost(uint32, tag = "3")]
+    pub page_size_log2: u32,
+}
+
+/// A function that gives or takes memory.
+#[derive(Clone, PartialEq, Message)]
+pub struct Allocator {
+    /// Original function index.
+    #[prost(uint32, tag = "1")]
+    pub index: u32,
+    /// Family that it belongs to, such as `wasi-libc`.
+    #[prost(string, tag = "2")]
+    pub family: String,
+    /// True when memory is collected, not freed: bytes count, liveness is not judged (rule A6).
+    #[prost(bool, tag = "3")]
+    pub collected: bool,
+}
+
+/// Depth of instrumentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum Mode {
+    /// Hooks around calls.
+    Calls = 0,
+    /// A counter a function.
+    Counts = 1,
+}
+
+/// What a function is to the recorder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
+#[repr(i32)]
+pub enum Kind {
+    /// Defined in the module.
+    Guest = 0,
+    /// Imported: a host call.
+    Import = 1,
+}
+
+/// Identity of the original bytes: the first 8 bytes of their SHA-256 (rule M5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BuildId(pub u64);
+
+impl BuildId {
+    /// The build id of a module's original bytes.
+    pub fn of(module: &[u8]) -> BuildId {
+        let digest = Sha256::digest(module);
+        let (head, _) = digest.split_first_chunk::<8>().expect("SHA-256 has 32 bytes");
+        BuildId(u64::from_be_bytes(*head))
+    }
+
+    /// From the two halves that the `module` hook passes, high half first.
+    pub const fn from_halves(high: u32, low: u32) -> BuildId {
+        BuildId((high as u64) << 32 | low as u64)
+    }
+
+    /// The two halves that the `module` hook passes, high half first.
+    pub const fn halves(self) -> (u32, u32) {
+        ((self.0 >> 32) as u32, self.0 as u32)
+    }
+}
+
+impl fmt::Display for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Longer than [`MANIFEST_BYTES_MAX`].
+    #[error("manifest of {0} bytes: at most {MANIFEST_BYTES_MAX} are read; instrument fewer functions with --include")]
+    TooLong(usize),
+    /// Not a protocol-buffers message of this shape.
+    #[error("manifest cannot be read: {0}; instrument the original module again")]
+    Malformed(String),
+    /// A list or a string beyond its limit, or out of order.
+    #[error("manifest cannot be trusted: {0}; instrument the original module again")]
+    Invalid(&'static str),
+    /// Written for an ABI that this reader does not know.
+    #[error("manifest of ABI {0}: this reader knows ABI {known}; instrument the original module with this version", known = crate::ABI_VERSION)]
+    UnknownAbi(u32),
+}
+
+impl Manifest {
+    /// The manifest's bytes, as they stand in the custom section or the sidecar file.
+    pub fn encode_bytes(&self) -> Vec<u8> {
+        self.encode_to_vec()
+    }
+
+    /// Reads a manifest that may be hostile.
+    pub fn decode_bytes(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLong(bytes.len()));
+        }
+        let manifest = Manifest::decode(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The build id as its own type.
+    pub fn build_id(&self) -> BuildId {
+        BuildId(self.build)
+    }
+
+    /// The entry of an original function index, if it has one.
+    pub fn function(&self, index: u32) -> Option<&Function> {
+        let at = self.functions.binary_search_by_key(&index, |function| function.index).ok()?;
+        Some(&self.functions[at])
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        let short = |text: &str| text.len() <= STRING_BYTES_MAX;
+        if self.abi != crate::ABI_VERSION {
+            return Err(ManifestError::UnknownAbi(self.abi));
+        }
+        if self.function_count as usize > FUNCTIONS_MAX || self.functions.len() > FUNCTIONS_MAX {
+            return Err(ManifestError::Invalid("more functions than an engine takes"));
+        }
+        if !self.functions.is_sorted_by(|a, b| a.index < b.index) {
+            return Err(ManifestError::Invalid("functions are not in ascending order"));
+        }
+        if self.functions.last().is_some_and(|last| last.index >= self.function_count) {
+            return Err(ManifestError::Invalid("a function's index is out of range"));
+        }
+        if self.allocators.iter().any(|allocator| allocator.index >= self.function_count || !short(&allocator.family)) {
+            return Err(ManifestError::Invalid("an allocator's index or family is out of range"));
+        }
+        if !short(&self.name) || !self.functions.iter().all(|function| short(&function.name) && short(&function.file)) {
+            return Err(ManifestError::Invalid("a name is too long"));
+        }
+        if self.memories.iter().any(|memory| memory.page_size_log2 > 16) {
+            return Err(ManifestError::Invalid("a page size is out of range"));
+        }
+        Ok(())
+    }
+}
+
+impl Function {
+    /// The name to show: never empty.
+    pub fn display_name(&self) -> std::borrow::Cow<'_, str> {
+        match self.name.as_str() {
+            "" => format!("func[{}]", self.index).into(),
+            name => name.into(),
+        }
+    }
+}
