@@ -5,6 +5,7 @@
 
 pub mod hooks;
 pub mod manifest;
+pub mod semconv;
 
 pub use hooks::{Hook, ValueType};
 pub use manifest::{BuildId, Manifest};

@@ -124,7 +124,7 @@ pub enum Kind {
 }
 
 /// Identity of the original bytes: the first 8 bytes of their SHA-256 (rule M5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BuildId(pub u64);
 
 impl BuildId {
