@@ -1,0 +1,31 @@
+//! What a fresh machine lacks, part by part. Every part can be run alone, and is quick when it was done before.
+
+mod modules;
+mod packages;
+
+use anyhow::{Context, Result};
+
+/// A part of the set-up.
+pub struct Part {
+    /// What the command line calls it.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub what: &'static str,
+    run: fn() -> Result<()>,
+}
+
+/// All parts, in the order in which they run.
+pub const PARTS: &[Part] =
+    &[Part { name: "modules", what: "fetch real modules from npm, PyPI and crates.io", run: modules::set_up }];
+
+impl Part {
+    /// The part of that name.
+    pub fn find(name: &str) -> Option<&'static Part> {
+        PARTS.iter().find(|part| part.name == name)
+    }
+
+    /// Does what is not done yet.
+    pub fn run(&self) -> Result<()> {
+        (self.run)().with_context(|| format!("set-up of {0} failed; alone: cargo xtask setup {0}", self.name))
+    }
+}

@@ -1,0 +1,84 @@
+//! Packages from npm, PyPI and crates.io, installed below `target/` and nowhere else, so that neither rights nor a
+//! distribution's rules about its own Python (PEP 668) matter.
+
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{output, run, run_quietly};
+use crate::{stamp, workspace};
+
+/// The files that pin the packages.
+pub fn manifests() -> [PathBuf; 3] {
+    let folder = workspace::root().join("tests/modules");
+    ["package.json", "package-lock.json", "requirements.txt"].map(|name| folder.join(name))
+}
+
+/// Installs the npm packages. Their scripts do not run: we want their files only.
+pub fn npm() -> Result<()> {
+    let [package, lock, _] = manifests();
+    let folder = workspace::assets().join("npm");
+    stamp::once("npm", "", &[package.clone(), lock.clone()], &[workspace::node_modules()], || {
+        fs::create_dir_all(&folder)?;
+        fs::copy(&package, folder.join("package.json"))?;
+        fs::copy(&lock, folder.join("package-lock.json"))?;
+        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))
+    })
+}
+
+/// Installs the Python packages into an environment of their own.
+pub fn pip() -> Result<()> {
+    let [_, _, requirements] = manifests();
+    let venv = workspace::venv();
+    stamp::once("pip", "", std::slice::from_ref(&requirements), &[python()], || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))
+            .context("Debian and Ubuntu keep it in a package of its own: python3-venv")?;
+        run(Command::new(python())
+            .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"])
+            .arg("--requirement")
+            .arg(&requirements))
+    })
+}
+
+/// The environment's interpreter.
+pub fn python() -> PathBuf {
+    workspace::venv().join("bin/python")
+}
+
+/// Where the environment keeps its packages: the path holds Python's version.
+pub fn site_packages() -> Result<PathBuf> {
+    let code = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    Ok(output(Command::new(python()).args(["-c", code]))?.into())
+}
+
+/// Fetches a crate's sources and gives their folder.
+///
+/// `cargo info` downloads the one crate that it is asked for and checks it against the index. `cargo fetch` and `cargo
+/// vendor` bring its whole tree of dependencies with it, hundreds of crates where only data files are wanted.
+pub fn krate(name: &str, version: &str) -> Result<PathBuf> {
+    if let Some(folder) = unpacked(name, version) {
+        return Ok(folder);
+    }
+    let wanted = format!("{name}@{version}");
+    run_quietly(Command::new("cargo").args(["info", "--quiet", "--registry", "crates-io", &wanted]))?;
+    match unpacked(name, version) {
+        Some(folder) => Ok(folder),
+        None => bail!("cargo downloaded {wanted}, but it is not in {}", registry_sources()?.display()),
+    }
+}
+
+fn unpacked(name: &str, version: &str) -> Option<PathBuf> {
+    let registries = fs::read_dir(registry_sources().ok()?).ok()?;
+    registries.flatten().map(|registry| registry.path().join(format!("{name}-{version}"))).find(|path| path.is_dir())
+}
+
+fn registry_sources() -> Result<PathBuf> {
+    let home = match env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => PathBuf::from(env::var_os("HOME").context("neither CARGO_HOME nor HOME is set")?).join(".cargo"),
+    };
+    Ok(home.join("registry/src"))
+}
