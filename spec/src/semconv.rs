@@ -1,8 +1,537 @@
-//! Names of the telemetry.
+//! Names of the telemetry. Generated from `spec/semconv.toml` by `spec/tests/semconv.rs`: edit that, not this.
+
+/// The schema that names of the field's own conventions follow.
+pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// Name of the instrumentation scope.
+pub const SCOPE: &str = "waspect";
+
+/// Value of `telemetry.sdk.name`.
+pub const SDK_NAME: &str = "waspect";
+
+/// Value of `telemetry.sdk.language`.
+pub const SDK_LANGUAGE: &str = "webassembly";
+
+/// A metric: what it is called and how its points are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Name.
+    pub name: &'static str,
+    /// UCUM unit.
+    pub unit: &'static str,
+    /// One sentence.
+    pub description: &'static str,
+    /// Instrument.
+    pub instrument: Instrument,
+    /// What a point stands for.
+    pub key: Key,
+    /// Whether points are floating point.
+    pub double: bool,
+}
+
+/// The instrument of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instrument {
+    /// Monotonic sum.
+    Counter,
+    /// Sum that goes up and down.
+    UpDownCounter,
+    /// Last value.
+    Gauge,
+    /// Exponential histogram.
+    Histogram,
+}
+
+/// What a point of a metric stands for, which decides its attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// All functions of one name in modules of one name: `wasm.module.name`, `code.function.name`, `wasm.function.kind`.
+    Function,
+    /// Errors of one code at one function: `error.type`, `code.function.name`.
+    Error,
+    /// A module: `wasm.module.name`, `wasm.module.build_id`.
+    Module,
+    /// A reason: `waspect.drop.reason`.
+    Drop,
+    /// The process: no attributes.
+    Process,
+}
+
+/// Names of attributes.
+pub mod attribute {
+    /// Demangled name of the function; `func[N]` when nothing names it. Type: string. (stable)
+    pub const CODE_FUNCTION_NAME: &str = "code.function.name";
+    /// Source file, where the debug information knows it. Type: string. (stable)
+    pub const CODE_FILE_PATH: &str = "code.file.path";
+    /// Source line, from 1. Type: int. (stable)
+    pub const CODE_LINE_NUMBER: &str = "code.line.number";
+    /// The trap's code, `host_error` or what the host calls it, `fuel`, `epoch`, or `exit`. Type: string. (stable)
+    pub const ERROR_TYPE: &str = "error.type";
+    /// As `error.type`. Type: string. (stable)
+    pub const EXCEPTION_TYPE: &str = "exception.type";
+    /// The runtime's message. Type: string. (stable)
+    pub const EXCEPTION_MESSAGE: &str = "exception.message";
+    /// The Wasm backtrace, as the runtime prints it. Type: string. (stable)
+    pub const EXCEPTION_STACKTRACE: &str = "exception.stacktrace";
+    /// What the guest passed to `proc_exit`. Type: int. (development)
+    pub const PROCESS_EXIT_CODE: &str = "process.exit.code";
+    /// The module's own name, from its name section. Type: string. (development)
+    pub const WASM_MODULE_NAME: &str = "wasm.module.name";
+    /// First 8 bytes of the SHA-256 of the original module, in hex. On module metrics and `wasm.module.info` only. Type: string. (development)
+    pub const WASM_MODULE_BUILD_ID: &str = "wasm.module.build_id";
+    /// `guest`: defined in the module; `import`: a host call. Type: string. (development)
+    pub const WASM_FUNCTION_KIND: &str = "wasm.function.kind";
+    /// Bytes that were allocated during the call. Type: int. (development)
+    pub const WASM_FUNCTION_ALLOCATED: &str = "wasm.function.allocated";
+    /// True: the call ended by an exception, not by a return. Type: boolean. (development)
+    pub const WASM_FUNCTION_UNWOUND: &str = "wasm.function.unwound";
+    /// How the call from the host ended, unless it returned: `trapped`, `exited`, `host_error`, `interrupted`, `cancelled`, `dropped`. Type: string. (development)
+    pub const WASM_OUTCOME: &str = "wasm.outcome";
+    /// On a root: spans that the cap left out, the slowest being kept. Type: int. (development)
+    pub const WASPECT_SPANS_OMITTED: &str = "waspect.spans.omitted";
+    /// Why something was dropped or refused. Type: string. (development)
+    pub const WASPECT_DROP_REASON: &str = "waspect.drop.reason";
+    /// Names of the calls that closed last, the latest last. Type: string[]. (development)
+    pub const WASPECT_FLIGHT_FUNCTIONS: &str = "waspect.flight.functions";
+    /// Their durations in nanoseconds, in the same order. Type: int[]. (development)
+    pub const WASPECT_FLIGHT_DURATIONS: &str = "waspect.flight.durations";
+    /// True on the one series that holds what is beyond the cardinality limit. Type: boolean. (stable)
+    pub const OTEL_METRIC_OVERFLOW: &str = "otel.metric.overflow";
+}
+
+/// Names of span events.
+pub mod event {
+    /// On the trapping frame's span: the one record of a trap or host error. (stable)
+    pub const EXCEPTION: &str = "exception";
+    /// On the trapping frame's span: the calls that closed last. (development)
+    pub const WASPECT_FLIGHT_RECORDER: &str = "waspect.flight_recorder";
+}
+
+/// The metrics.
+pub mod metric {
+    use super::{Instrument, Key, Metric};
+
+    /// Calls, exactly, whether timed or not. (development)
+    pub const WASM_FUNCTION_CALLS: Metric = Metric {
+        name: "wasm.function.calls",
+        unit: "{call}",
+        description: "Calls, exactly, whether timed or not.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// Time in the function and its callees, outermost activations only. (development)
+    pub const WASM_FUNCTION_TIME: Metric = Metric {
+        name: "wasm.function.time",
+        unit: "s",
+        description: "Time in the function and its callees, outermost activations only.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: true,
+    };
+
+    /// Time in the function itself. (development)
+    pub const WASM_FUNCTION_SELF_TIME: Metric = Metric {
+        name: "wasm.function.self_time",
+        unit: "s",
+        description: "Time in the function itself.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: true,
+    };
+
+    /// Duration of timed calls. (development)
+    pub const WASM_FUNCTION_DURATION: Metric = Metric {
+        name: "wasm.function.duration",
+        unit: "s",
+        description: "Duration of timed calls.",
+        instrument: Instrument::Histogram,
+        key: Key::Function,
+        double: true,
+    };
+
+    /// Calls that a trap, host error, interruption or failing exit closed. (development)
+    pub const WASM_FUNCTION_ERRORS: Metric = Metric {
+        name: "wasm.function.errors",
+        unit: "{call}",
+        description: "Calls that a trap, host error, interruption or failing exit closed.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// Calls that an exception unwound. (development)
+    pub const WASM_FUNCTION_UNWOUND: Metric = Metric {
+        name: "wasm.function.unwound",
+        unit: "{call}",
+        description: "Calls that an exception unwound.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// Allocations that the function asked for. (development)
+    pub const WASM_FUNCTION_ALLOCATIONS: Metric = Metric {
+        name: "wasm.function.allocations",
+        unit: "{allocation}",
+        description: "Allocations that the function asked for.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// Bytes that the function asked for. (development)
+    pub const WASM_FUNCTION_ALLOCATED: Metric = Metric {
+        name: "wasm.function.allocated",
+        unit: "By",
+        description: "Bytes that the function asked for.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// Bytes of them that are alive, in live instances. (development)
+    pub const WASM_FUNCTION_LIVE: Metric = Metric {
+        name: "wasm.function.live",
+        unit: "By",
+        description: "Bytes of them that are alive, in live instances.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// Bytes of them that were alive when a long-lived instance ended. (development)
+    pub const WASM_FUNCTION_LEAKED: Metric = Metric {
+        name: "wasm.function.leaked",
+        unit: "By",
+        description: "Bytes of them that were alive when a long-lived instance ended.",
+        instrument: Instrument::Counter,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// 1 for each function whose gate the governor closed: its calls count, its time is its caller's. (development)
+    pub const WASPECT_FUNCTION_UNTIMED: Metric = Metric {
+        name: "waspect.function.untimed",
+        unit: "{function}",
+        description: "1 for each function whose gate the governor closed: its calls count, its time is its caller's.",
+        instrument: Instrument::Gauge,
+        key: Key::Function,
+        double: false,
+    };
+
+    /// Errors that ended a call from the host, by the innermost function that was open. (development)
+    pub const WASM_ERRORS: Metric = Metric {
+        name: "wasm.errors",
+        unit: "{error}",
+        description: "Errors that ended a call from the host, by the innermost function that was open.",
+        instrument: Instrument::Counter,
+        key: Key::Error,
+        double: false,
+    };
+
+    /// 1 for each module that had an instance. (development)
+    pub const WASM_MODULE_INFO: Metric = Metric {
+        name: "wasm.module.info",
+        unit: "{module}",
+        description: "1 for each module that had an instance.",
+        instrument: Instrument::Gauge,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Instances that began. (development)
+    pub const WASM_INSTANCE_STARTED: Metric = Metric {
+        name: "wasm.instance.started",
+        unit: "{instance}",
+        description: "Instances that began.",
+        instrument: Instrument::Counter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Instances that are alive. (development)
+    pub const WASM_INSTANCE_ACTIVE: Metric = Metric {
+        name: "wasm.instance.active",
+        unit: "{instance}",
+        description: "Instances that are alive.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Size of the memories of live instances. (development)
+    pub const WASM_MEMORY_SIZE: Metric = Metric {
+        name: "wasm.memory.size",
+        unit: "By",
+        description: "Size of the memories of live instances.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Largest size that the memories of one instance had. (development)
+    pub const WASM_MEMORY_SIZE_MAX: Metric = Metric {
+        name: "wasm.memory.size_max",
+        unit: "By",
+        description: "Largest size that the memories of one instance had.",
+        instrument: Instrument::Gauge,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Size of an instance's memories at its end: memories only grow, so this is the peak. (development)
+    pub const WASM_MEMORY_FINAL_SIZE: Metric = Metric {
+        name: "wasm.memory.final_size",
+        unit: "By",
+        description: "Size of an instance's memories at its end: memories only grow, so this is the peak.",
+        instrument: Instrument::Histogram,
+        key: Key::Module,
+        double: true,
+    };
+
+    /// Bytes by which memories grew. (development)
+    pub const WASM_MEMORY_GROWN: Metric = Metric {
+        name: "wasm.memory.grown",
+        unit: "By",
+        description: "Bytes by which memories grew.",
+        instrument: Instrument::Counter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Growths that the runtime refused. (development)
+    pub const WASM_MEMORY_GROW_FAILURES: Metric = Metric {
+        name: "wasm.memory.grow_failures",
+        unit: "{failure}",
+        description: "Growths that the runtime refused.",
+        instrument: Instrument::Counter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Bytes that live instances have allocated and not freed. (development)
+    pub const WASM_HEAP_LIVE: Metric = Metric {
+        name: "wasm.heap.live",
+        unit: "By",
+        description: "Bytes that live instances have allocated and not freed.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Highest number of live bytes that one instance had. (development)
+    pub const WASM_HEAP_LIVE_MAX: Metric = Metric {
+        name: "wasm.heap.live_max",
+        unit: "By",
+        description: "Highest number of live bytes that one instance had.",
+        instrument: Instrument::Gauge,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Allocations that failed. (development)
+    pub const WASM_HEAP_ALLOCATION_FAILURES: Metric = Metric {
+        name: "wasm.heap.allocation_failures",
+        unit: "{failure}",
+        description: "Allocations that failed.",
+        instrument: Instrument::Counter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Frees of an address whose last event was a free. (development)
+    pub const WASM_HEAP_DOUBLE_FREES: Metric = Metric {
+        name: "wasm.heap.double_frees",
+        unit: "{free}",
+        description: "Frees of an address whose last event was a free.",
+        instrument: Instrument::Counter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// Frees of an address that was never seen. (development)
+    pub const WASM_HEAP_UNKNOWN_FREES: Metric = Metric {
+        name: "wasm.heap.unknown_frees",
+        unit: "{free}",
+        description: "Frees of an address that was never seen.",
+        instrument: Instrument::Counter,
+        key: Key::Module,
+        double: false,
+    };
+
+    /// What was dropped or refused, by reason. (development)
+    pub const WASPECT_DROPS: Metric = Metric {
+        name: "waspect.drops",
+        unit: "{item}",
+        description: "What was dropped or refused, by reason.",
+        instrument: Instrument::Counter,
+        key: Key::Drop,
+        double: false,
+    };
+
+    /// Spans that were made. (development)
+    pub const WASPECT_SPANS: Metric = Metric {
+        name: "waspect.spans",
+        unit: "{span}",
+        description: "Spans that were made.",
+        instrument: Instrument::Counter,
+        key: Key::Process,
+        double: false,
+    };
+
+    /// Time inside calls from the host. (development)
+    pub const WASPECT_BUSY_TIME: Metric = Metric {
+        name: "waspect.busy_time",
+        unit: "s",
+        description: "Time inside calls from the host.",
+        instrument: Instrument::Counter,
+        key: Key::Process,
+        double: true,
+    };
+
+    /// Estimated cost of the hooks within it: timed calls times the measured cost of a pair of hooks. (development)
+    pub const WASPECT_HOOK_TIME: Metric = Metric {
+        name: "waspect.hook_time",
+        unit: "s",
+        description: "Estimated cost of the hooks within it: timed calls times the measured cost of a pair of hooks.",
+        instrument: Instrument::Counter,
+        key: Key::Process,
+        double: true,
+    };
+
+    /// Smallest step of the clock that calls are timed with. (development)
+    pub const WASPECT_CLOCK_RESOLUTION: Metric = Metric {
+        name: "waspect.clock.resolution",
+        unit: "s",
+        description: "Smallest step of the clock that calls are timed with.",
+        instrument: Instrument::Gauge,
+        key: Key::Process,
+        double: true,
+    };
+
+    /// Every metric, in the order of the file.
+    pub const ALL: &[Metric] = &[
+        WASM_FUNCTION_CALLS,
+        WASM_FUNCTION_TIME,
+        WASM_FUNCTION_SELF_TIME,
+        WASM_FUNCTION_DURATION,
+        WASM_FUNCTION_ERRORS,
+        WASM_FUNCTION_UNWOUND,
+        WASM_FUNCTION_ALLOCATIONS,
+        WASM_FUNCTION_ALLOCATED,
+        WASM_FUNCTION_LIVE,
+        WASM_FUNCTION_LEAKED,
+        WASPECT_FUNCTION_UNTIMED,
+        WASM_ERRORS,
+        WASM_MODULE_INFO,
+        WASM_INSTANCE_STARTED,
+        WASM_INSTANCE_ACTIVE,
+        WASM_MEMORY_SIZE,
+        WASM_MEMORY_SIZE_MAX,
+        WASM_MEMORY_FINAL_SIZE,
+        WASM_MEMORY_GROWN,
+        WASM_MEMORY_GROW_FAILURES,
+        WASM_HEAP_LIVE,
+        WASM_HEAP_LIVE_MAX,
+        WASM_HEAP_ALLOCATION_FAILURES,
+        WASM_HEAP_DOUBLE_FREES,
+        WASM_HEAP_UNKNOWN_FREES,
+        WASPECT_DROPS,
+        WASPECT_SPANS,
+        WASPECT_BUSY_TIME,
+        WASPECT_HOOK_TIME,
+        WASPECT_CLOCK_RESOLUTION,
+    ];
+}
 
 /// Why something was dropped or refused (rule D1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(usize)]
 pub enum DropReason {
     /// A frame beyond the depth limit (D2).
     Depth,
+    /// A frame on a lane beyond the limit of lanes (L1).
+    Lane,
+    /// A module of an ABI that is not known (M4).
+    Abi,
+    /// A module for whose ids there is no room (M4).
+    Module,
+    /// A hook with an id that was refused or never given (M4).
+    Function,
+    /// A closing hook whose token names no open frame (T4).
+    Token,
+    /// A closing hook whose token names a frame of another function or kind (T5).
+    Mismatch,
+    /// A reading of the clock that was lower than the one before (W1).
+    Clock,
+    /// A call without a node of its own in the call tree; the overflow node has it (D3).
+    Node,
+    /// A call without a histogram of its own; the overflow series has it (D3).
+    Histogram,
+    /// An allocation whose liveness is not judged: the table is full.
+    Allocation,
+    /// A span that found no room before the next drain.
+    Span,
+    /// A span that the cap of its root left out.
+    Omitted,
+    /// A root without spans, for want of randomness or of the calendar's time.
+    Identity,
+    /// A growth of a memory that the module does not have.
+    Memory,
+    /// A counter of a function or an instance that does not exist, or one that went backwards.
+    Counter,
+    /// A function that lives in the overflow series of metrics.
+    Series,
+    /// An error whose code and function have no series of their own.
+    Error,
+}
+
+impl DropReason {
+    /// Every reason, in the order of the file.
+    pub const ALL: [DropReason; 18] = [
+        DropReason::Depth,
+        DropReason::Lane,
+        DropReason::Abi,
+        DropReason::Module,
+        DropReason::Function,
+        DropReason::Token,
+        DropReason::Mismatch,
+        DropReason::Clock,
+        DropReason::Node,
+        DropReason::Histogram,
+        DropReason::Allocation,
+        DropReason::Span,
+        DropReason::Omitted,
+        DropReason::Identity,
+        DropReason::Memory,
+        DropReason::Counter,
+        DropReason::Series,
+        DropReason::Error,
+    ];
+
+    /// Value of `waspect.drop.reason`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DropReason::Depth => "depth",
+            DropReason::Lane => "lane",
+            DropReason::Abi => "abi",
+            DropReason::Module => "module",
+            DropReason::Function => "function",
+            DropReason::Token => "token",
+            DropReason::Mismatch => "mismatch",
+            DropReason::Clock => "clock",
+            DropReason::Node => "node",
+            DropReason::Histogram => "histogram",
+            DropReason::Allocation => "allocation",
+            DropReason::Span => "span",
+            DropReason::Omitted => "omitted",
+            DropReason::Identity => "identity",
+            DropReason::Memory => "memory",
+            DropReason::Counter => "counter",
+            DropReason::Series => "series",
+            DropReason::Error => "error",
+        }
+    }
 }
