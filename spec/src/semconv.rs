@@ -55,6 +55,8 @@ pub enum Key {
     Drop,
     /// The process: no attributes.
     Process,
+    /// A part of the export pipeline: `otel.component.name`, `otel.component.type`, and `error.type` where it failed.
+    Pipeline,
 }
 
 /// Names of attributes.
@@ -95,6 +97,12 @@ pub mod attribute {
     pub const WASPECT_FLIGHT_FUNCTIONS: &str = "waspect.flight.functions";
     /// Their durations in nanoseconds, in the same order. Type: int[]. (development)
     pub const WASPECT_FLIGHT_DURATIONS: &str = "waspect.flight.durations";
+    /// Which part of the export pipeline: its type and a number within the process. Type: string. (development)
+    pub const OTEL_COMPONENT_NAME: &str = "otel.component.name";
+    /// What kind of part: `otlp_grpc_span_exporter` and its like. Type: string. (development)
+    pub const OTEL_COMPONENT_TYPE: &str = "otel.component.type";
+    /// The host's service: a module is never a service. Type: string. (stable)
+    pub const SERVICE_NAME: &str = "service.name";
     /// True on the one series that holds what is beyond the cardinality limit. Type: boolean. (stable)
     pub const OTEL_METRIC_OVERFLOW: &str = "otel.metric.overflow";
 }
@@ -443,6 +451,92 @@ pub mod metric {
         WASPECT_BUSY_TIME,
         WASPECT_HOOK_TIME,
         WASPECT_CLOCK_RESOLUTION,
+    ];
+}
+
+/// The metrics of the export pipeline.
+pub mod pipeline {
+    use super::{Instrument, Key, Metric};
+
+    /// Spans that the queue has let go: exported or given up, with `error.type` where they never reached the exporter. (development)
+    pub const OTEL_SDK_PROCESSOR_SPAN_PROCESSED: Metric = Metric {
+        name: "otel.sdk.processor.span.processed",
+        unit: "{span}",
+        description: "Spans that the queue has let go: exported or given up, with `error.type` where they never reached the exporter.",
+        instrument: Instrument::Counter,
+        key: Key::Pipeline,
+        double: false,
+    };
+
+    /// Spans that wait to be exported. (development)
+    pub const OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE: Metric = Metric {
+        name: "otel.sdk.processor.span.queue.size",
+        unit: "{span}",
+        description: "Spans that wait to be exported.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Pipeline,
+        double: false,
+    };
+
+    /// Spans that can wait, where their number is bounded. (development)
+    pub const OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY: Metric = Metric {
+        name: "otel.sdk.processor.span.queue.capacity",
+        unit: "{span}",
+        description: "Spans that can wait, where their number is bounded.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Pipeline,
+        double: false,
+    };
+
+    /// Spans handed to the exporter and not yet settled. (development)
+    pub const OTEL_SDK_EXPORTER_SPAN_INFLIGHT: Metric = Metric {
+        name: "otel.sdk.exporter.span.inflight",
+        unit: "{span}",
+        description: "Spans handed to the exporter and not yet settled.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Pipeline,
+        double: false,
+    };
+
+    /// Spans whose export has ended; with `error.type` where it failed. (development)
+    pub const OTEL_SDK_EXPORTER_SPAN_EXPORTED: Metric = Metric {
+        name: "otel.sdk.exporter.span.exported",
+        unit: "{span}",
+        description: "Spans whose export has ended; with `error.type` where it failed.",
+        instrument: Instrument::Counter,
+        key: Key::Pipeline,
+        double: false,
+    };
+
+    /// Data points handed to the exporter and not yet settled. (development)
+    pub const OTEL_SDK_EXPORTER_METRIC_DATA_POINT_INFLIGHT: Metric = Metric {
+        name: "otel.sdk.exporter.metric_data_point.inflight",
+        unit: "{data_point}",
+        description: "Data points handed to the exporter and not yet settled.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Pipeline,
+        double: false,
+    };
+
+    /// Data points whose export has ended; with `error.type` where it failed. (development)
+    pub const OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED: Metric = Metric {
+        name: "otel.sdk.exporter.metric_data_point.exported",
+        unit: "{data_point}",
+        description: "Data points whose export has ended; with `error.type` where it failed.",
+        instrument: Instrument::Counter,
+        key: Key::Pipeline,
+        double: false,
+    };
+
+    /// Every metric, in the order of the file.
+    pub const ALL: &[Metric] = &[
+        OTEL_SDK_PROCESSOR_SPAN_PROCESSED,
+        OTEL_SDK_PROCESSOR_SPAN_QUEUE_SIZE,
+        OTEL_SDK_PROCESSOR_SPAN_QUEUE_CAPACITY,
+        OTEL_SDK_EXPORTER_SPAN_INFLIGHT,
+        OTEL_SDK_EXPORTER_SPAN_EXPORTED,
+        OTEL_SDK_EXPORTER_METRIC_DATA_POINT_INFLIGHT,
+        OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED,
     ];
 }
 

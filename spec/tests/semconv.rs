@@ -21,11 +21,11 @@ fn generated_code_is_up_to_date() {
 
 #[test]
 fn names_are_unique_and_no_metric_is_a_namespace_of_another() {
-    for kind in ["attribute", "event", "metric", "drop"] {
+    for kind in ["attribute", "event", "metric", "pipeline", "drop"] {
         let truth: Table = include_str!("../semconv.toml").parse().unwrap();
         let names: Vec<&str> = entries(&truth, kind).map(|entry| text(entry, "name")).collect();
         assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "{kind}: a name twice");
-        if kind == "metric" {
+        if kind == "metric" || kind == "pipeline" {
             for name in &names {
                 let namespace = format!("{name}.");
                 assert!(!names.iter().any(|other| other.starts_with(&namespace)), "{name} is also a namespace");
@@ -59,26 +59,31 @@ fn generate(truth: &Table) -> String {
         }
         out.push_str("}\n");
     }
-    out.push_str("\n/// The metrics.\npub mod metric {\n    use super::{Instrument, Key, Metric};\n");
-    for entry in entries(truth, "metric") {
-        let name = text(entry, "name");
-        let double = entry.get("value").is_some_and(|value| value.as_str() == Some("double"));
-        line(&mut out, format!("\n    /// {} ({})", text(entry, "brief"), text(entry, "stability")));
-        line(&mut out, format!("    pub const {}: Metric = Metric {{", constant(name)));
-        line(&mut out, format!("        name: {name:?},"));
-        line(&mut out, format!("        unit: {:?},", text(entry, "unit")));
-        line(&mut out, format!("        description: {:?},", text(entry, "brief")));
-        line(&mut out, format!("        instrument: Instrument::{},", variant(text(entry, "instrument"))));
-        line(&mut out, format!("        key: Key::{},", variant(text(entry, "key"))));
-        line(&mut out, format!("        double: {double},\n    }};"));
-    }
-    out.push_str("\n    /// Every metric, in the order of the file.\n    pub const ALL: &[Metric] = &[\n");
-    for entry in entries(truth, "metric") {
-        line(&mut out, format!("        {},", constant(text(entry, "name"))));
-    }
-    out.push_str("    ];\n}\n");
+    metrics(&mut out, truth, "metric", "The metrics.");
+    metrics(&mut out, truth, "pipeline", "The metrics of the export pipeline.");
     drop_reasons(&mut out, truth);
     out
+}
+
+fn metrics(out: &mut String, truth: &Table, kind: &str, doc: &str) {
+    line(out, format!("\n/// {doc}\npub mod {kind} {{\n    use super::{{Instrument, Key, Metric}};"));
+    for entry in entries(truth, kind) {
+        let name = text(entry, "name");
+        let double = entry.get("value").is_some_and(|value| value.as_str() == Some("double"));
+        line(out, format!("\n    /// {} ({})", text(entry, "brief"), text(entry, "stability")));
+        line(out, format!("    pub const {}: Metric = Metric {{", constant(name)));
+        line(out, format!("        name: {name:?},"));
+        line(out, format!("        unit: {:?},", text(entry, "unit")));
+        line(out, format!("        description: {:?},", text(entry, "brief")));
+        line(out, format!("        instrument: Instrument::{},", variant(text(entry, "instrument"))));
+        line(out, format!("        key: Key::{},", variant(text(entry, "key"))));
+        line(out, format!("        double: {double},\n    }};"));
+    }
+    out.push_str("\n    /// Every metric, in the order of the file.\n    pub const ALL: &[Metric] = &[\n");
+    for entry in entries(truth, kind) {
+        line(out, format!("        {},", constant(text(entry, "name"))));
+    }
+    out.push_str("    ];\n}\n");
 }
 
 fn drop_reasons(out: &mut String, truth: &Table) {
