@@ -1,0 +1,162 @@
+//! What stands in a store's data: the recorder of the store, and what it must remember of its instances.
+//!
+//! It knows no `T`, no linker and no call: those are in `hooks`, `scope` and `instances`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use waspect_abi::BuildId;
+use waspect_recorder::{Parent, Recorder, Timestamp, Untimed};
+
+use crate::clock;
+use crate::counters::Work;
+use crate::instances::Instances;
+use crate::modules::{Known, Modules};
+use crate::observer::Observer;
+
+/// The observation of one store: put it into the store's data, and tell [`add_to_linker`](crate::add_to_linker) where.
+///
+/// Made by [`Observer::observe`]. One store runs on one thread at a time, so that a hook reaches its recorder without a lock.
+/// When the store is dropped, calls that are still open close as dropped and the rest is handed to the [`Observer`].
+pub struct Observe {
+    observer: Observer,
+    state: Option<Box<State>>,
+}
+
+/// Everything that hooks touch. Boxed, so that stores stay small and dropped stores leave it to the next one.
+pub(crate) struct State {
+    pub recorder: Recorder,
+    /// When the next hook call does more than recording.
+    pub tick_due: Timestamp,
+    /// When a tick hands over what was recorded.
+    pub drain_due: Timestamp,
+    pub instances: Instances,
+    /// Open scopes.
+    pub depth: u32,
+    /// Parent of the next scope, when the host named one.
+    pub parent: Option<Parent>,
+    /// True while the guest was entered through a synchronous [`scope`](crate::scope).
+    pub sync: bool,
+    /// True while a tick runs, whose calls of the guest must not tick again.
+    pub ticking: bool,
+    /// The known modules, as this store last saw them.
+    pub modules: Arc<Modules>,
+    /// Builds whose manifest the recorder has.
+    manifests: Vec<BuildId>,
+    untimed: Untimed,
+}
+
+impl Observe {
+    pub(crate) fn new(observer: Observer, state: Option<Box<State>>) -> Observe {
+        Observe { observer, state }
+    }
+
+    /// Names the parent of the next outermost scope, instead of the current OpenTelemetry context.
+    ///
+    /// Parse a `traceparent` header with [`parent_from_headers`](crate::parent_from_headers).
+    pub fn set_parent(&mut self, parent: Parent) {
+        if let Some(state) = &mut self.state {
+            state.parent = Some(parent);
+        }
+    }
+
+    /// The process's observer.
+    pub fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    /// The state; none when observation is switched off, and then every hook does nothing.
+    #[inline]
+    pub(crate) fn state(&mut self) -> Option<&mut State> {
+        self.state.as_deref_mut()
+    }
+
+    /// Both at once.
+    #[inline]
+    pub(crate) fn parts(&mut self) -> Option<(&Observer, &mut State)> {
+        Some((&self.observer, self.state.as_deref_mut()?))
+    }
+}
+
+impl State {
+    pub(crate) fn new(recorder: Recorder) -> State {
+        State {
+            recorder,
+            tick_due: Timestamp(0),
+            drain_due: Timestamp(0),
+            instances: Instances::default(),
+            depth: 0,
+            parent: None,
+            sync: false,
+            ticking: false,
+            modules: Arc::default(),
+            manifests: Vec::new(),
+            untimed: Untimed::default(),
+        }
+    }
+
+    /// Takes over what the process learned since the last call. Waits for nobody.
+    pub(crate) fn refresh(&mut self, observer: &Observer) {
+        observer.refresh(&mut self.modules, &mut self.untimed);
+    }
+
+    /// What is known of a build; its manifest then names what the recorder records.
+    pub(crate) fn known(&mut self, observer: &Observer, build: BuildId) -> Option<Arc<Known>> {
+        if self.modules.build(build).is_none() {
+            self.refresh(observer);
+        }
+        let known = self.modules.build(build)?.clone();
+        if !self.manifests.contains(&build) {
+            self.manifests.push(build);
+            self.recorder.add_manifest(known.manifest.clone());
+        }
+        Some(known)
+    }
+
+    /// Gates that are to be set so that the instances follow the governor.
+    pub(crate) fn due_gates(&mut self, observer: &Observer) -> Vec<Work> {
+        self.refresh(observer);
+        self.instances.due_gates(&mut self.recorder, &self.untimed)
+    }
+
+    /// A boundary without a scope anchors its root in the wall clock itself.
+    #[inline]
+    pub(crate) fn begin(&mut self, now: Timestamp, func: u32) -> u32 {
+        if self.depth == 0 {
+            self.recorder.anchor(now, clock::wall_unix_ns());
+        }
+        self.recorder.begin(now, func)
+    }
+
+    /// Makes it as new, for another store.
+    pub(crate) fn reset(&mut self, entropy: Option<[u8; 16]>) {
+        self.recorder.reset(entropy);
+        self.manifests.clear();
+        self.tick_due = Timestamp(0);
+        self.drain_due = Timestamp(0);
+        self.parent = None;
+        self.depth = 0;
+        self.sync = false;
+        self.ticking = false;
+    }
+
+    /// Ends every instance: its open calls close as dropped, its memory is given back.
+    fn close(&mut self, now: Timestamp) {
+        self.instances.end(&mut self.recorder, now);
+    }
+}
+
+impl Drop for Observe {
+    fn drop(&mut self) {
+        if let Some(mut state) = self.state.take() {
+            state.close(clock::now());
+            self.observer.give_back(state);
+        }
+    }
+}
+
+impl fmt::Debug for Observe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observe").field("on", &self.state.is_some()).finish_non_exhaustive()
+    }
+}

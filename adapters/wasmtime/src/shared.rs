@@ -1,0 +1,163 @@
+//! What stores, the background thread and the [`Observer`](crate::Observer) share, and the way of a delta through it.
+//!
+//! Stores hand deltas over through a bounded queue and wait for nobody. Only the merging side holds the aggregator.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::thread::Thread;
+
+use crossbeam_queue::ArrayQueue;
+use waspect_export::Exporter;
+use waspect_recorder::{Aggregator, Config, Delta, Recorder, Timestamp, Untimed};
+
+use crate::clock;
+use crate::modules::Modules;
+use crate::observe::State;
+use crate::outcome::ExitCode;
+
+/// Deltas that wait to be merged.
+const QUEUE_LEN_MAX: usize = 256;
+
+/// Recorders of dropped stores: those that wait for the next store, and those that hold what the queue had no room for.
+const POOL_LEN_MAX: usize = 256;
+
+/// What is shared.
+pub(crate) struct Shared {
+    /// False when observation is switched off altogether.
+    pub on: bool,
+    pub config: Config,
+    pub exit_code: Option<ExitCode>,
+    pub modules: RwLock<Arc<Modules>>,
+    pub exporter: RwLock<Option<Exporter>>,
+    /// The thread that merges, to be woken when the queue fills up.
+    pub merger: OnceLock<Thread>,
+    aggregator: Mutex<Aggregator>,
+    untimed: RwLock<Untimed>,
+    queue: ArrayQueue<Delta>,
+    /// Places in the queue that are taken or about to be.
+    taken: AtomicUsize,
+    idle: ArrayQueue<Box<State>>,
+    undrained: ArrayQueue<Box<State>>,
+    lost: AtomicU64,
+    /// Source of ids; none where nobody takes spans.
+    entropy: Option<RandomState>,
+    seed: AtomicU64,
+}
+
+impl Shared {
+    pub fn new(on: bool, spans: bool, config: Config, aggregator: Aggregator, exit_code: Option<ExitCode>) -> Shared {
+        Shared {
+            on,
+            config,
+            exit_code,
+            modules: RwLock::default(),
+            exporter: RwLock::default(),
+            merger: OnceLock::new(),
+            aggregator: Mutex::new(aggregator),
+            untimed: RwLock::default(),
+            queue: ArrayQueue::new(QUEUE_LEN_MAX),
+            taken: AtomicUsize::new(0),
+            idle: ArrayQueue::new(POOL_LEN_MAX),
+            undrained: ArrayQueue::new(POOL_LEN_MAX),
+            lost: AtomicU64::new(0),
+            entropy: spans.then(RandomState::new),
+            seed: AtomicU64::new(0),
+        }
+    }
+
+    /// A recorder for a store.
+    pub fn take(&self) -> Box<State> {
+        self.idle.pop().unwrap_or_else(|| Box::new(State::new(Recorder::new(&self.config, self.entropy()))))
+    }
+
+    /// Takes back the recorder of a dropped store. What cannot be handed over now is kept with it.
+    pub fn give_back(&self, mut state: Box<State>) {
+        match self.hand_over(&mut state, clock::now()) {
+            true => self.recycle(state),
+            false if self.undrained.push(state).is_err() => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            false => (),
+        }
+    }
+
+    /// Hands over what a recorder holds, if there is room. If not, the recorder keeps it for the next time.
+    pub fn hand_over(&self, state: &mut State, now: Timestamp) -> bool {
+        let taken = self.taken.fetch_add(1, Ordering::AcqRel);
+        if taken >= QUEUE_LEN_MAX {
+            self.taken.fetch_sub(1, Ordering::AcqRel);
+            return false;
+        }
+        let delta = state.recorder.drain(now);
+        if delta.is_empty() || self.queue.push(delta).is_err() {
+            self.taken.fetch_sub(1, Ordering::AcqRel);
+        }
+        if taken == QUEUE_LEN_MAX / 4
+            && let Some(merger) = self.merger.get()
+        {
+            merger.unpark();
+        }
+        true
+    }
+
+    /// The aggregator, with everything merged that was handed over.
+    pub fn merged(&self) -> MutexGuard<'_, Aggregator> {
+        let mut aggregator = self.aggregator.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(delta) = self.queue.pop() {
+            self.taken.fetch_sub(1, Ordering::AcqRel);
+            aggregator.merge(delta);
+        }
+        while let Some(mut state) = self.undrained.pop() {
+            aggregator.merge(state.recorder.drain(clock::now()));
+            self.recycle(state);
+        }
+        aggregator
+    }
+
+    /// Lets the governor decide, and makes its decisions known.
+    pub fn govern(&self) {
+        let mut aggregator = self.merged();
+        aggregator.tick();
+        let decided = aggregator.untimed();
+        drop(aggregator);
+        let mut untimed = self.untimed.write().unwrap_or_else(PoisonError::into_inner);
+        if decided.version != untimed.version {
+            *untimed = decided;
+        }
+    }
+
+    /// Brings what a store knows up to date, unless that would mean waiting.
+    pub fn refresh(&self, modules: &mut Arc<Modules>, untimed: &mut Untimed) {
+        if let Ok(latest) = self.modules.try_read()
+            && !Arc::ptr_eq(&latest, modules)
+        {
+            *modules = latest.clone();
+        }
+        if let Ok(latest) = self.untimed.try_read()
+            && latest.version != untimed.version
+        {
+            *untimed = latest.clone();
+        }
+    }
+
+    /// Recorders that were lost with all they held, because neither queue nor pool had room.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn recycle(&self, mut state: Box<State>) {
+        state.reset(self.entropy());
+        // A full pool: this recorder's memory is given back.
+        let _ = self.idle.push(state);
+    }
+
+    /// 16 bytes that nobody can guess: a keyed hash of a counter, the key from the system. A system call a store would cost
+    /// more than the store's recorder.
+    fn entropy(&self) -> Option<[u8; 16]> {
+        let key = self.entropy.as_ref()?;
+        let seed = self.seed.fetch_add(2, Ordering::Relaxed);
+        let (high, low) = (key.hash_one(seed), key.hash_one(seed + 1));
+        Some((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
+    }
+}
