@@ -123,6 +123,13 @@ impl Observer {
         Health { export, stores_lost: self.handle.shared.lost(), complete: true }
     }
 
+    /// What an error of a call means, as its spans tell it: an exit, an interruption, or a trap with its code and its
+    /// backtrace in terms of the original module. For hosts that print it.
+    pub fn explain(&self, error: &wasmtime::Error) -> Outcome {
+        let modules = self.handle.shared.modules.read().unwrap_or_else(PoisonError::into_inner).clone();
+        self.outcome(error, &modules)
+    }
+
     fn request(&self, request: impl FnOnce(std::sync::mpsc::SyncSender<()>) -> Request, deadline: Duration) -> bool {
         let (answer, answered) = sync_channel(1);
         self.handle.requests.push(request(answer), &self.handle.shared);
