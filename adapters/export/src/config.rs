@@ -7,9 +7,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Signal;
 use crate::report::ErrorHandler;
 use crate::retry::RetryPolicy;
-use crate::Signal;
 
 pub(crate) use env::TIMEOUT_DEFAULT;
 pub use parse::ConfigError;

@@ -1,12 +1,12 @@
 //! From an endpoint to the transport that speaks its protocol.
 
+use crate::Signal;
 use crate::config::{Endpoint, Protocol};
 use crate::exporter::StartError;
 use crate::grpc::Grpc;
 use crate::http::{Encoding, Http};
 use crate::tls::Credentials;
 use crate::transport::Transport;
-use crate::Signal;
 
 /// Reads what TLS needs and prepares to connect. Nothing is sent yet.
 pub(crate) fn connect(signal: Signal, endpoint: &Endpoint) -> Result<Box<dyn Transport>, StartError> {

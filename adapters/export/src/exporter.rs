@@ -103,7 +103,8 @@ impl Exporter {
 
     /// The ledger as it stands.
     pub fn health(&self) -> Health {
-        let health = |queue: &Option<Arc<Queue>>| queue.as_ref().map_or_else(SignalHealth::default, |queue| queue.health());
+        let health =
+            |queue: &Option<Arc<Queue>>| queue.as_ref().map_or_else(SignalHealth::default, |queue| queue.health());
         Health { traces: health(&self.traces), metrics: health(&self.metrics) }
     }
 

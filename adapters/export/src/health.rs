@@ -56,12 +56,16 @@ pub struct SignalHealth {
     pub dropped: [u64; DropReason::ALL.len()],
     /// Items still held: queued, in flight or waiting for another try.
     pub waiting: u64,
+    /// Those of them that the worker holds: in flight or waiting for another try.
+    pub in_flight: u64,
     /// Items given up that may have arrived: they were sent, and no answer that we understand came back.
     pub unanswered: u64,
     /// Batches still held.
     pub queue_length: usize,
     /// How many batches can be held.
     pub queue_capacity: usize,
+    /// How many items can be held, if their number is bounded.
+    pub queue_items_max: Option<u64>,
     /// Bytes still held.
     pub queue_bytes: usize,
     /// How many bytes can be held.

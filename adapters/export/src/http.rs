@@ -7,7 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -137,7 +139,8 @@ fn headers(endpoint: &Endpoint, encoding: Encoding) -> Result<HeaderMap, String>
     headers.insert(USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
     for (name, value) in &endpoint.headers {
         let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header name"))?;
-        let value = HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` is not plain ASCII"))?;
+        let value =
+            HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` is not plain ASCII"))?;
         headers.insert(name, value);
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
@@ -169,7 +172,9 @@ async fn refused(response: Response<Incoming>) -> Answer {
     let content_type = media_type(response.headers());
     let words = body(response).await.map(|body| words(&content_type, &body)).unwrap_or_default();
     let message = match location {
-        Some(location) if status.is_redirection() => format!("HTTP {status}: moved to {location}; name that as the endpoint"),
+        Some(location) if status.is_redirection() => {
+            format!("HTTP {status}: moved to {location}; name that as the endpoint")
+        }
         _ if words.is_empty() => format!("HTTP {status}"),
         _ => format!("HTTP {status}: {words}"),
     };

@@ -25,6 +25,7 @@
 mod answer;
 mod config;
 mod connect;
+pub mod context;
 mod exporter;
 mod grpc;
 mod health;
@@ -33,6 +34,7 @@ mod json;
 mod queue;
 mod report;
 mod retry;
+mod telemetry;
 mod tls;
 mod transport;
 mod worker;
@@ -45,6 +47,7 @@ pub use health::{DropReason, Health, SignalHealth};
 pub use json::{JsonError, to_json_line};
 pub use report::{ErrorHandler, ErrorKind, Report};
 pub use retry::RetryPolicy;
+pub use telemetry::HealthMetrics;
 pub use transport::{Answer, Failure, Transport};
 
 /// How we introduce ourselves to receivers.

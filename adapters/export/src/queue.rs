@@ -137,6 +137,8 @@ impl Queue {
     pub fn health(&self) -> SignalHealth {
         let state = self.lock();
         SignalHealth {
+            in_flight: state.in_flight.as_ref().map_or(0, |in_flight| in_flight.items),
+            queue_items_max: self.limits.items_max,
             queue_length: state.batches.len() + usize::from(state.in_flight.is_some()),
             queue_capacity: self.limits.batches_max,
             queue_bytes: state.bytes,

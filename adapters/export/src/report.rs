@@ -42,7 +42,9 @@ impl fmt::Display for Report {
         let Report { signal, kind, items, message, suppressed } = self;
         match kind {
             ErrorKind::Retrying => write!(formatter, "{signal}: {items} items are tried again: {message}")?,
-            ErrorKind::Dropped(reason) => write!(formatter, "{signal}: {items} items dropped ({}): {message}", reason.name())?,
+            ErrorKind::Dropped(reason) => {
+                write!(formatter, "{signal}: {items} items dropped ({}): {message}", reason.name())?
+            }
             ErrorKind::Unanswered => write!(formatter, "{signal}: {items} items given up, unconfirmed: {message}")?,
             ErrorKind::PeerWarning => write!(formatter, "{signal}: the receiver says: {message}")?,
         }
