@@ -53,7 +53,8 @@ fn hash_path(path: &Path, hasher: &mut DefaultHasher) -> std::io::Result<()> {
         fs::read(path)?.hash(hasher);
         return Ok(());
     }
-    let mut entries = fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let mut entries =
+        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
     entries.sort();
     entries.iter().filter(|entry| !entry.ends_with("target")).try_for_each(|entry| hash_path(entry, hasher))
 }

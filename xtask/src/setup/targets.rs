@@ -1,0 +1,28 @@
+//! What rustup adds: the Wasm targets that we build for, and the tools that check our own code.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process::{output, run};
+
+const TARGETS: [&str; 2] = ["wasm32-unknown-unknown", "wasm32-wasip1"];
+const COMPONENTS: [&str; 2] = ["clippy", "rustfmt"];
+
+/// Adds what is missing. What is there is not asked for again: a machine without rustup may bring its own.
+pub fn set_up() -> Result<()> {
+    for target in TARGETS {
+        let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
+        if !Path::new(&libraries).exists() {
+            run(Command::new("rustup").args(["target", "add", target]))?;
+        }
+    }
+    for component in COMPONENTS {
+        let program = component.replace("rustfmt", "fmt");
+        if output(Command::new("cargo").args([&program, "--version"])).is_err() {
+            run(Command::new("rustup").args(["component", "add", component]))?;
+        }
+    }
+    Ok(())
+}
