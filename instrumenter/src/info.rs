@@ -1,0 +1,214 @@
+//! Stage 1: the facts of a module. Reads everything once, decides nothing, changes nothing.
+//!
+//! It does not validate: what it needs to be true of the bytes (sections in order, indices in range, blocks that close) it
+//! checks, the types of operands it leaves to the engine. See [`minimal_features`] for whether a module validates.
+
+mod bodies;
+mod features;
+mod names;
+mod references;
+pub(crate) mod sections;
+
+use std::ops::Range;
+
+use wasmparser::{ExternalKind, Parser, ValType};
+use waspect_abi::BuildId;
+
+use crate::Error;
+use crate::options::Options;
+
+pub use bodies::BodyFacts;
+pub use features::minimal_features;
+pub(crate) use references::in_section;
+pub(crate) use sections::stands_before;
+
+/// Longest module that engines take, in bytes.
+pub const MODULE_BYTES_MAX: usize = 1 << 30;
+
+/// What is true of a module before anything is decided about it.
+#[derive(Debug, Clone)]
+pub struct ModuleInfo {
+    /// Identity of the bytes.
+    pub build: BuildId,
+    /// The module's length in bytes.
+    pub bytes: usize,
+    /// The module's own name, from its name section; may be empty.
+    pub name: String,
+    /// Every section, in order.
+    pub sections: Vec<Section>,
+    /// Every type, by index: its shape if it is a function type.
+    pub types: Vec<Option<FunctionType>>,
+    /// Everything imported, in order.
+    pub imports: Vec<Import>,
+    /// Everything exported, in order.
+    pub exports: Vec<Export>,
+    /// Every function, by index, imports first.
+    pub functions: Vec<Function>,
+    /// How many of [`functions`](ModuleInfo::functions) are imported.
+    pub imported_functions: u32,
+    /// Every memory, by index, imports first.
+    pub memories: Vec<Memory>,
+    /// Number of tables, imports included.
+    pub tables: u32,
+    /// Every global's type, by index, imports first.
+    pub globals: Vec<Global>,
+    /// Number of tags, imports included.
+    pub tags: u32,
+    /// The start function.
+    pub start: Option<u32>,
+    /// The producers section: `(field, name, version)`.
+    pub producers: Vec<(String, String, String)>,
+    /// True where a name section names functions.
+    pub has_names: bool,
+}
+
+/// A section, where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Section id; 0 is a custom section.
+    pub id: u8,
+    /// Name of a custom section, else empty.
+    pub name: String,
+    /// Its contents in the module's bytes, id and size not included, a custom section's name included.
+    pub range: Range<usize>,
+}
+
+/// A function type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionType {
+    /// Parameter types.
+    pub params: Box<[ValType]>,
+    /// Result types.
+    pub results: Box<[ValType]>,
+    /// Functions of this type may be shared between threads, and then cannot call hooks, which are not.
+    pub shared: bool,
+}
+
+/// Something imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub field: String,
+    /// What kind of thing.
+    pub kind: ExternalKind,
+    /// Its index in the index space of its kind.
+    pub index: u32,
+    /// Its type, printed.
+    pub r#type: String,
+}
+
+/// Something exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// Name.
+    pub name: String,
+    /// What kind of thing.
+    pub kind: ExternalKind,
+    /// Its index in the index space of its kind.
+    pub index: u32,
+}
+
+/// A memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// Indexed by `i64`.
+    pub is_64: bool,
+    /// Shared between threads.
+    pub shared: bool,
+    /// Pages at the beginning.
+    pub pages_min: u64,
+    /// Most pages.
+    pub pages_max: Option<u64>,
+    /// Size of a page as a power of two.
+    pub page_size_log2: u32,
+}
+
+/// A global.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Global {
+    /// Type of its value.
+    pub value: ValType,
+    /// Can be set.
+    pub mutable: bool,
+}
+
+/// A function, imported or defined.
+#[derive(Debug, Clone, Default)]
+pub struct Function {
+    /// Index of its type.
+    pub type_index: u32,
+    /// Demangled name: from the name section, else its first export's; `module.field` for an import; empty when nothing
+    /// names it.
+    pub name: String,
+    /// True where an export, not the name section, gave [`name`](Function::name).
+    pub named_by_export: bool,
+    /// Exported at least once.
+    pub exported: bool,
+    /// Its address is taken: by an element segment, or by `ref.func` anywhere. Its identity can then be compared.
+    pub address_taken: bool,
+    /// A body calls it directly (`call`).
+    pub called: bool,
+    /// A body calls it directly by `return_call`.
+    pub tail_called: bool,
+    /// Its body; `None` for an import.
+    pub body: Option<Body>,
+}
+
+/// Where a function's body is, and what stands in it.
+#[derive(Debug, Clone, Default)]
+pub struct Body {
+    /// The body in the module's bytes: locals and instructions, size not included.
+    pub range: Range<usize>,
+    /// What a plan needs to know of the instructions.
+    pub facts: BodyFacts,
+}
+
+impl ModuleInfo {
+    /// Reads a module's facts.
+    pub fn parse(module: &[u8]) -> Result<ModuleInfo, Error> {
+        ModuleInfo::parse_with(module, Options::default().threads)
+    }
+
+    /// As [`parse`](ModuleInfo::parse), with a number of threads; the facts are the same for any.
+    pub fn parse_with(module: &[u8], threads: Option<std::num::NonZeroUsize>) -> Result<ModuleInfo, Error> {
+        if module.len() > MODULE_BYTES_MAX {
+            return Err(Error::Limit {
+                place: Default::default(),
+                what: "the module's size in bytes",
+                value: module.len() as u64,
+                max: MODULE_BYTES_MAX as u64,
+                remedy: "instrument its parts",
+            });
+        }
+        if !Parser::is_core_wasm(module) && Parser::is_component(module) {
+            return Err(Error::Component);
+        }
+        let mut info = sections::read(module)?;
+        names::read(&mut info, module);
+        bodies::read(&mut info, module, threads).map_err(|error| error.named(|index| info.function_name(index)))?;
+        Ok(info)
+    }
+
+    /// A function's demangled name; empty when nothing names it.
+    pub fn function_name(&self, index: u32) -> String {
+        self.functions.get(index as usize).map(|function| function.name.clone()).unwrap_or_default()
+    }
+
+    /// A function's type, if its type index is one of a function type.
+    pub fn function_type(&self, index: u32) -> Option<&FunctionType> {
+        let function = self.functions.get(index as usize)?;
+        self.types.get(function.type_index as usize)?.as_ref()
+    }
+
+    /// Custom sections of a name.
+    pub fn custom_sections<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Section> {
+        self.sections.iter().filter(move |section| section.id == 0 && section.name == name)
+    }
+
+    /// The imports that are functions, in order: their positions are function indices.
+    pub fn function_imports(&self) -> impl Iterator<Item = &Import> {
+        self.imports.iter().filter(|import| matches!(import.kind, ExternalKind::Func | ExternalKind::FuncExact))
+    }
+}

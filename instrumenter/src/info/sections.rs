@@ -1,0 +1,290 @@
+//! Sections into facts, all but function bodies and names.
+
+use wasmparser::{BinaryReader, CompositeInnerType, ExternalKind, Parser, Payload, TypeRef};
+use waspect_abi::BuildId;
+
+use super::{Body, Export, Function, FunctionType, Global, Import, Memory, ModuleInfo, Section, in_section};
+use crate::Error;
+
+pub(crate) const CUSTOM: u8 = 0;
+pub(crate) const TYPE: u8 = 1;
+pub(crate) const IMPORT: u8 = 2;
+pub(crate) const FUNCTION: u8 = 3;
+pub(crate) const TABLE: u8 = 4;
+pub(crate) const MEMORY: u8 = 5;
+pub(crate) const TAG: u8 = 13;
+pub(crate) const GLOBAL: u8 = 6;
+pub(crate) const EXPORT: u8 = 7;
+pub(crate) const START: u8 = 8;
+pub(crate) const ELEMENT: u8 = 9;
+pub(crate) const DATA_COUNT: u8 = 12;
+pub(crate) const CODE: u8 = 10;
+pub(crate) const DATA: u8 = 11;
+
+/// Reads everything but the insides of bodies and the name section.
+pub(super) fn read(module: &[u8]) -> Result<ModuleInfo, Error> {
+    let mut reading = Reading::new(module);
+    for payload in Parser::new(0).parse_all(module) {
+        reading.payload(payload.map_err(Error::from)?)?;
+    }
+    reading.finish()
+}
+
+struct Reading<'a> {
+    module: &'a [u8],
+    info: ModuleInfo,
+    bodies: usize,
+    last_order: u8,
+}
+
+/// Where a section stands in a module; custom sections stand anywhere.
+fn order(id: u8) -> u8 {
+    const ORDER: [u8; 13] =
+        [TYPE, IMPORT, FUNCTION, TABLE, MEMORY, TAG, GLOBAL, EXPORT, START, ELEMENT, DATA_COUNT, CODE, DATA];
+    ORDER.iter().position(|other| *other == id).map_or(u8::MAX, |at| at as u8 + 1)
+}
+
+/// True when a section of this id stands before (and not at) the other's place.
+pub(crate) fn stands_before(id: u8, other: u8) -> bool {
+    order(id) < order(other)
+}
+
+fn at<T>(result: wasmparser::Result<T>) -> Result<T, Error> {
+    result.map_err(Error::from)
+}
+
+fn broken(message: impl Into<String>, offset: usize) -> Error {
+    Error::broken(message, offset as u64)
+}
+
+impl<'a> Reading<'a> {
+    fn new(module: &'a [u8]) -> Self {
+        let info = ModuleInfo {
+            build: BuildId::of(module),
+            bytes: module.len(),
+            name: String::new(),
+            sections: Vec::new(),
+            types: Vec::new(),
+            imports: Vec::new(),
+            exports: Vec::new(),
+            functions: Vec::new(),
+            imported_functions: 0,
+            memories: Vec::new(),
+            tables: 0,
+            globals: Vec::new(),
+            tags: 0,
+            start: None,
+            producers: Vec::new(),
+            has_names: false,
+        };
+        Reading { module, info, bodies: 0, last_order: 0 }
+    }
+
+    fn section(&mut self, id: u8, name: &str, range: std::ops::Range<u64>) -> Result<(), Error> {
+        let range = range.start as usize..range.end as usize;
+        if id != CUSTOM {
+            if order(id) <= self.last_order {
+                return Err(broken(format!("section {id} is out of order or repeated"), range.start));
+            }
+            self.last_order = order(id);
+        }
+        self.info.sections.push(Section { id, name: name.to_string(), range });
+        Ok(())
+    }
+
+    fn payload(&mut self, payload: Payload<'a>) -> Result<(), Error> {
+        match payload {
+            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Err(Error::Component),
+            Payload::TypeSection(reader) => {
+                self.section(TYPE, "", reader.range())?;
+                self.types(reader)?;
+            }
+            Payload::ImportSection(reader) => {
+                self.section(IMPORT, "", reader.range())?;
+                for import in reader.into_imports() {
+                    self.import(at(import)?)?;
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                self.section(FUNCTION, "", reader.range())?;
+                for type_index in reader {
+                    let type_index = at(type_index)?;
+                    self.function(type_index);
+                }
+            }
+            Payload::TableSection(reader) => {
+                self.section(TABLE, "", reader.range())?;
+                self.info.tables = self.info.tables.saturating_add(reader.count());
+            }
+            Payload::MemorySection(reader) => {
+                self.section(MEMORY, "", reader.range())?;
+                for memory in reader {
+                    self.info.memories.push(memory_facts(&at(memory)?));
+                }
+            }
+            Payload::TagSection(reader) => {
+                self.section(TAG, "", reader.range())?;
+                self.info.tags = self.info.tags.saturating_add(reader.count());
+            }
+            Payload::GlobalSection(reader) => {
+                self.section(GLOBAL, "", reader.range())?;
+                for global in reader {
+                    self.info.globals.push(global_facts(&at(global)?.ty));
+                }
+            }
+            Payload::ExportSection(reader) => {
+                self.section(EXPORT, "", reader.range())?;
+                for export in reader {
+                    let export = at(export)?;
+                    let (name, kind, index) = (export.name.to_string(), export.kind, export.index);
+                    self.info.exports.push(Export { name, kind, index });
+                }
+            }
+            Payload::StartSection { func, range } => {
+                self.section(START, "", range)?;
+                self.info.start = Some(func);
+            }
+            Payload::ElementSection(reader) => self.section(ELEMENT, "", reader.range())?,
+            Payload::DataCountSection { range, .. } => self.section(DATA_COUNT, "", range)?,
+            Payload::DataSection(reader) => self.section(DATA, "", reader.range())?,
+            Payload::CodeSectionStart { unchecked_range, .. } => self.section(CODE, "", unchecked_range)?,
+            Payload::CodeSectionEntry(body) => self.body(body)?,
+            Payload::CustomSection(reader) => {
+                self.section(CUSTOM, reader.name(), reader.range())?;
+                if reader.name() == "producers" {
+                    self.producers(reader.data_reader());
+                }
+            }
+            Payload::UnknownSection { id, range, .. } => {
+                return Err(broken(format!("section id {id} is unknown"), range.start as usize));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn types(&mut self, reader: wasmparser::TypeSectionReader<'a>) -> Result<(), Error> {
+        for group in reader {
+            for sub_type in at(group)?.into_types() {
+                let shared = sub_type.composite_type.shared;
+                self.info.types.push(match sub_type.composite_type.inner {
+                    CompositeInnerType::Func(function) => Some(FunctionType {
+                        params: function.params().into(),
+                        results: function.results().into(),
+                        shared,
+                    }),
+                    _ => None,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'a>) -> Result<(), Error> {
+        let (kind, index, printed) = match import.ty {
+            TypeRef::Func(index) | TypeRef::FuncExact(index) => {
+                self.function(index);
+                self.info.imported_functions += 1;
+                let printed = self.info.types.get(index as usize).and_then(Option::as_ref).map(FunctionType::to_string);
+                (ExternalKind::Func, self.info.imported_functions - 1, printed.unwrap_or_default())
+            }
+            TypeRef::Table(table) => {
+                self.info.tables += 1;
+                (ExternalKind::Table, self.info.tables - 1, format!("table {}", table.element_type))
+            }
+            TypeRef::Memory(memory) => {
+                self.info.memories.push(memory_facts(&memory));
+                (ExternalKind::Memory, self.info.memories.len() as u32 - 1, "memory".to_string())
+            }
+            TypeRef::Global(global) => {
+                self.info.globals.push(global_facts(&global));
+                let mutable = if global.mutable { "mut " } else { "" };
+                (ExternalKind::Global, self.info.globals.len() as u32 - 1, format!("global {mutable}{}", global.content_type))
+            }
+            TypeRef::Tag(_) => {
+                self.info.tags += 1;
+                (ExternalKind::Tag, self.info.tags - 1, "tag".to_string())
+            }
+        };
+        let (module, field) = (import.module.to_string(), import.name.to_string());
+        self.info.imports.push(Import { module, field, kind, index, r#type: printed });
+        Ok(())
+    }
+
+    fn function(&mut self, type_index: u32) {
+        self.info.functions.push(Function { type_index, ..Function::default() });
+    }
+
+    fn body(&mut self, body: wasmparser::FunctionBody<'a>) -> Result<(), Error> {
+        let range = body.range().start as usize..body.range().end as usize;
+        let index = self.info.imported_functions as usize + self.bodies;
+        let Some(function) = self.info.functions.get_mut(index) else {
+            return Err(broken("more bodies than functions", range.start));
+        };
+        function.body = Some(Body { range, ..Body::default() });
+        self.bodies += 1;
+        Ok(())
+    }
+
+    /// A broken producers section is no reason to refuse a module: it is only ever shown.
+    fn producers(&mut self, reader: BinaryReader<'a>) {
+        let Ok(fields) = wasmparser::ProducersSectionReader::new(reader) else { return };
+        for field in fields.into_iter().flatten() {
+            for value in field.values.into_iter().flatten() {
+                let row = (field.name.to_string(), value.name.to_string(), value.version.to_string());
+                self.info.producers.push(row);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<ModuleInfo, Error> {
+        let info = &mut self.info;
+        let total = info.functions.len();
+        if self.bodies != total - info.imported_functions as usize {
+            return Err(broken("fewer bodies than functions", self.module.len()));
+        }
+        if let Some(function) = info.functions.iter().find(|function| function.type_index as usize >= info.types.len()) {
+            return Err(broken(format!("function type {} does not exist", function.type_index), self.module.len()));
+        }
+        let missing = |index: u32| broken(format!("function {index} does not exist"), self.module.len());
+        if let Some(start) = info.start.filter(|start| *start as usize >= total) {
+            return Err(missing(start));
+        }
+        for export in info.exports.iter().filter(|export| export.kind == ExternalKind::Func) {
+            info.functions.get_mut(export.index as usize).ok_or_else(|| missing(export.index))?.exported = true;
+        }
+        for section in &info.sections {
+            let functions = &mut info.functions;
+            let mut bad = None;
+            at(in_section(self.module, section, |reference| match functions.get_mut(reference.function as usize) {
+                Some(function) => function.address_taken = true,
+                None => bad = Some(reference.function),
+            }))?;
+            if let Some(index) = bad {
+                return Err(missing(index));
+            }
+        }
+        Ok(self.info)
+    }
+}
+
+fn memory_facts(memory: &wasmparser::MemoryType) -> Memory {
+    Memory {
+        is_64: memory.memory64,
+        shared: memory.shared,
+        pages_min: memory.initial,
+        pages_max: memory.maximum,
+        page_size_log2: memory.page_size_log2.unwrap_or(16),
+    }
+}
+
+fn global_facts(global: &wasmparser::GlobalType) -> Global {
+    Global { value: global.content_type, mutable: global.mutable }
+}
+
+impl std::fmt::Display for FunctionType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |types: &[wasmparser::ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        write!(f, "({}) -> ({})", list(&self.params), list(&self.results))
+    }
+}

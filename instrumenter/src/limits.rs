@@ -1,0 +1,16 @@
+//! What engines refuse (<https://webassembly.github.io/spec/js-api/#limits>): checked before a byte is written.
+
+/// Functions of a module, imports included.
+pub(crate) const FUNCTIONS_MAX: usize = 1_000_000;
+/// Types of a module.
+pub(crate) const TYPES_MAX: usize = 1_000_000;
+/// Globals of a module, imports included.
+pub(crate) const GLOBALS_MAX: usize = 1_000_000;
+/// Imports of a module.
+pub(crate) const IMPORTS_MAX: usize = 1_000_000;
+/// Exports of a module.
+pub(crate) const EXPORTS_MAX: usize = 1_000_000;
+/// Bytes of a function's body.
+pub(crate) const BODY_BYTES_MAX: usize = 7_654_321;
+/// Parameters and locals of a function.
+pub(crate) const LOCALS_MAX: u32 = 50_000;

@@ -1,0 +1,92 @@
+//! What a caller may ask for. Plain values: nothing here reads a module.
+
+use std::num::NonZeroUsize;
+
+pub use waspect_abi::manifest::Mode;
+
+/// How a module is to be instrumented. The default is mode `calls`, everything.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Depth of instrumentation.
+    pub mode: Mode,
+    /// Globs on demangled names (`module.field` for imports): only what matches one is selected. Empty: everything.
+    pub include: Vec<String>,
+    /// Globs on demangled names: what matches one is left out, whatever else selects it.
+    pub exclude: Vec<String>,
+    /// Original function indices: selected besides what [`include`](Options::include) matches, and only these when
+    /// `include` is empty. Empty: no say.
+    pub functions: Vec<u32>,
+    /// Narrows the selection to exported functions, or to calls of imports.
+    pub only: Option<Only>,
+    /// Leaves functions out whose body has fewer bytes.
+    pub body_bytes_min: u32,
+    /// Hook allocators and `memory.grow` (mode `calls`).
+    pub alloc: bool,
+    /// Hook calls of imports.
+    pub imports: bool,
+    /// Allocator functions that no name gives away, by original function index.
+    pub allocators: Vec<(Role, u32)>,
+    /// Where the manifest goes.
+    pub manifest: Placement,
+    /// Threads that read and write function bodies; `None`: as many as the machine has, at most 8. The bytes are the same
+    /// for any number.
+    pub threads: Option<NonZeroUsize>,
+    /// A fault to seed, so that a test suite can show that it catches it.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::mutants::Mutant>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            mode: Mode::Calls,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            functions: Vec::new(),
+            only: None,
+            body_bytes_min: 0,
+            alloc: true,
+            imports: true,
+            allocators: Vec::new(),
+            manifest: Placement::Embed,
+            threads: None,
+            #[cfg(feature = "mutants")]
+            mutant: None,
+        }
+    }
+}
+
+/// Narrows a selection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Functions that the module exports; no calls of imports.
+    Exports,
+    /// Calls of imports; no function of the module itself.
+    Imports,
+}
+
+/// Where the manifest goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Into the custom section `waspect`.
+    Embed,
+    /// Nowhere: the caller keeps [`Instrumented::manifest`](crate::Instrumented::manifest) beside the module.
+    Sidecar,
+}
+
+/// What an allocator function does, in the shape of its C namesake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// `(size, ...) -> address`
+    Malloc,
+    /// `(count, size) -> address`
+    Calloc,
+    /// `(address, size) -> address`
+    Realloc,
+    /// `(address, ...)`
+    Free,
+    /// `(alignment, size) -> address`
+    AlignedAlloc,
+    /// `(address of the result, alignment, size) -> error`
+    PosixMemalign,
+}

@@ -1,0 +1,320 @@
+//! Stage 2: what to do with a module, and why not more. Plain data that can be printed; it holds no bytes and changes none.
+
+mod allocators;
+mod families;
+mod select;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+
+use waspect_abi::manifest::Mode;
+use waspect_abi::hooks::HOOK_MODULE;
+use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, MANIFEST_SECTION};
+
+use crate::info::ModuleInfo;
+use crate::mutants::Seed;
+use crate::options::{Options, Placement};
+use crate::rewrite::Layout;
+use crate::{Error, limits};
+
+pub(crate) use allocators::Shape;
+pub use allocators::{Allocator, Entry};
+
+/// More selected functions than this have gate bits instead of counters (mode `calls`): globals cost at instantiation.
+pub const COUNTERS_MAX: usize = 10_000;
+
+/// What to do with a module.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Which module it was made for.
+    pub build: BuildId,
+    /// Depth of instrumentation.
+    pub mode: Mode,
+    /// Where the manifest goes.
+    pub manifest: Placement,
+    /// What happens to each function, by original index, imports first.
+    pub functions: Vec<FunctionPlan>,
+    /// The allocators whose calls are redirected, by ascending index.
+    pub allocators: Vec<Allocator>,
+    /// One bit a function, by index: it belongs to an allocator's family, and calls allocators unreported.
+    pub(crate) inside: Vec<bool>,
+    /// `memory.grow` is hooked.
+    pub grows: bool,
+    /// Functions have gate bits but no counters.
+    pub gates_only: bool,
+    /// Indices (into [`ModuleInfo::sections`]) of custom sections that go stale and are dropped.
+    pub dropped_sections: Vec<usize>,
+    /// What the user should know.
+    pub warnings: Vec<Warning>,
+    /// Threads that write bodies.
+    pub threads: Option<NonZeroUsize>,
+    pub(crate) seed: Seed,
+}
+
+/// What happens to a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FunctionPlan {
+    /// Hooks (mode `calls`) and counter; or the reason why not.
+    pub hook: Result<(), Reason>,
+    /// How calls from the host are told apart.
+    pub boundary: Boundary,
+}
+
+/// How calls of a function from the host are told apart from calls within the module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boundary {
+    /// The host cannot call it by name.
+    No,
+    /// Its exports lead to a thunk that calls `begin` and `end`.
+    Thunk,
+    /// The manifest says that the host can call it; nothing is injected, so that its identity stays.
+    Mark,
+}
+
+/// Why a function is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// No `include` glob and no index of the options matches.
+    NotIncluded,
+    /// An `exclude` glob matches.
+    Excluded,
+    /// Only exports were asked for.
+    NotExported,
+    /// Only imports were asked for.
+    NotImported,
+    /// Imports were not asked for.
+    ImportsOff,
+    /// No body calls this import directly.
+    NeverCalled,
+    /// A builtin of the engine (`wasm:*`): engines inline its calls, a wrapper would prevent it.
+    Builtin,
+    /// Its body is shorter than the options ask for.
+    Small {
+        /// Its length in bytes.
+        bytes: u32,
+    },
+    /// It may be shared between threads; hooks are not.
+    Shared,
+    /// It has no room for more locals.
+    Locals {
+        /// Parameters and locals that it would have.
+        would_be: u32,
+    },
+    /// Its body has no room for more bytes.
+    Size {
+        /// Bytes that it might have.
+        would_be: u64,
+    },
+}
+
+/// What the user should know of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// A custom section describes offsets in the code, which move; it is dropped.
+    StaleSection {
+        /// The section's name.
+        name: String,
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// Too many functions for a counter each.
+    GatesOnly {
+        /// Selected functions.
+        functions: usize,
+    },
+    /// Many globals: slow to instantiate in some engines, too many for some limits.
+    ManyCounters {
+        /// Selected functions.
+        functions: usize,
+    },
+    /// The module has no names: functions show up as numbers.
+    NoNames,
+    /// Nothing was selected: the output is the input.
+    NothingSelected,
+}
+
+impl Plan {
+    /// Decides what to do with a module.
+    ///
+    /// # Errors
+    ///
+    /// Modules that cannot be instrumented (objects, what is already instrumented), options that name what does not exist,
+    /// and output that engines would refuse.
+    pub fn new(info: &ModuleInfo, options: &Options) -> Result<Plan, Error> {
+        refuse_objects(info)?;
+        refuse_instrumented(info)?;
+        let hooks = select::functions(info, options)?;
+        let nothing = hooks.iter().all(Result::is_err);
+        let calls = options.mode == Mode::Calls && !nothing;
+        let found = if calls && options.alloc { allocators::find(info, options)? } else { Default::default() };
+        let hooked = hooks.iter().filter(|hook| hook.is_ok()).count();
+        let mut plan = Plan {
+            build: info.build,
+            mode: options.mode,
+            manifest: options.manifest,
+            functions: Vec::with_capacity(info.functions.len()),
+            allocators: found.allocators,
+            inside: found.inside,
+            grows: calls && options.alloc,
+            gates_only: calls && hooked > COUNTERS_MAX,
+            dropped_sections: Vec::new(),
+            warnings: Vec::new(),
+            threads: options.threads,
+            seed: Seed::of(options),
+        };
+        for (index, hook) in hooks.into_iter().enumerate() {
+            let boundary = boundary(info, index as u32, calls);
+            plan.functions.push(FunctionPlan { hook, boundary });
+        }
+        plan.drop_stale_sections(info);
+        plan.warn(info, hooked);
+        if !plan.is_empty() {
+            Layout::new(info, &plan)?.check_limits(info, &plan)?;
+        }
+        Ok(plan)
+    }
+
+    /// True when nothing is selected: the output is the input, byte for byte.
+    pub fn is_empty(&self) -> bool {
+        self.functions.iter().all(|function| function.hook.is_err())
+    }
+
+    /// How many functions and imports get hooks or counters.
+    pub fn hooked(&self) -> usize {
+        self.functions.iter().filter(|function| function.hook.is_ok()).count()
+    }
+
+    /// How many functions get a boundary thunk.
+    pub fn thunks(&self) -> usize {
+        self.functions.iter().filter(|function| function.boundary == Boundary::Thunk).count()
+    }
+
+    /// True when the function gets hooks or a counter.
+    pub fn is_hooked(&self, index: u32) -> bool {
+        self.functions.get(index as usize).is_some_and(|function| function.hook.is_ok())
+    }
+
+    /// True when the function's `memory.grow` instructions are hooked: they need two scratch locals each width.
+    pub(crate) fn hooks_grow(&self, info: &ModuleInfo, index: u32) -> bool {
+        let function = &info.functions[index as usize];
+        let Some(body) = function.body.as_ref().filter(|body| self.grows && body.facts.grows > 0) else { return false };
+        let Some(r#type) = info.function_type(index).filter(|r#type| !r#type.shared) else { return false };
+        select::has_room_for_locals(r#type.params.len() as u32, body).is_ok()
+    }
+
+    /// The allocator that a function is, if its calls are redirected.
+    pub fn allocator(&self, index: u32) -> Option<&Allocator> {
+        let at = self.allocators.binary_search_by_key(&index, |allocator| allocator.index).ok()?;
+        Some(&self.allocators[at])
+    }
+
+    fn drop_stale_sections(&mut self, info: &ModuleInfo) {
+        if self.is_empty() {
+            return;
+        }
+        for (at, section) in info.sections.iter().enumerate().filter(|(_, section)| is_stale(&section.name)) {
+            self.dropped_sections.push(at);
+            let (name, bytes) = (section.name.clone(), section.range.len());
+            self.warnings.push(Warning::StaleSection { name, bytes });
+        }
+    }
+
+    fn warn(&mut self, info: &ModuleInfo, hooked: usize) {
+        if hooked == 0 {
+            self.warnings.push(Warning::NothingSelected);
+            return;
+        }
+        if self.gates_only {
+            self.warnings.push(Warning::GatesOnly { functions: hooked });
+        } else if hooked > COUNTERS_MAX {
+            self.warnings.push(Warning::ManyCounters { functions: hooked });
+        }
+        if !info.has_names {
+            self.warnings.push(Warning::NoNames);
+        }
+    }
+}
+
+/// Custom sections that describe offsets in the code. Until they are rewritten, this is the seam: what is listed here is
+/// dropped, with a warning.
+fn is_stale(name: &str) -> bool {
+    name.starts_with(".debug_")
+        || name.starts_with("metadata.code.")
+        || matches!(name, "sourceMappingURL" | "external_debug_info")
+}
+
+fn boundary(info: &ModuleInfo, index: u32, calls: bool) -> Boundary {
+    let function = &info.functions[index as usize];
+    if !function.exported && info.start != Some(index) {
+        return Boundary::No;
+    }
+    let shared = info.function_type(index).is_none_or(|r#type| r#type.shared);
+    let plain = calls && function.exported && !function.address_taken && function.body.is_some() && !shared;
+    if plain { Boundary::Thunk } else { Boundary::Mark }
+}
+
+fn refuse_objects(info: &ModuleInfo) -> Result<(), Error> {
+    let object = |name: &str| name == "linking" || name.starts_with("reloc.");
+    match info.sections.iter().find(|section| section.id == 0 && object(&section.name)) {
+        Some(section) => {
+            Err(Error::Relocatable { section: section.name.clone(), offset: section.range.start as u64 })
+        }
+        None => Ok(()),
+    }
+}
+
+fn refuse_instrumented(info: &ModuleInfo) -> Result<(), Error> {
+    let evidence = if info.custom_sections(MANIFEST_SECTION).next().is_some() {
+        format!("it has a custom section `{MANIFEST_SECTION}`")
+    } else if info.imports.iter().any(|import| import.module == HOOK_MODULE) {
+        format!("it imports from `{HOOK_MODULE}`")
+    } else if let Some(export) =
+        info.exports.iter().find(|export| export.name == COUNTER_GET_EXPORT || export.name == COUNTER_SET_EXPORT)
+    {
+        format!("it exports `{}`", export.name)
+    } else {
+        return Ok(());
+    };
+    Err(Error::AlreadyInstrumented { evidence })
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::NotIncluded => f.write_str("not included"),
+            Reason::Excluded => f.write_str("excluded"),
+            Reason::NotExported => f.write_str("not exported"),
+            Reason::NotImported => f.write_str("not imported"),
+            Reason::ImportsOff => f.write_str("imports are not hooked"),
+            Reason::NeverCalled => f.write_str("no body calls it directly"),
+            Reason::Builtin => f.write_str("a builtin of the engine"),
+            Reason::Small { bytes } => write!(f, "its body has {bytes} bytes only"),
+            Reason::Shared => f.write_str("it may be shared between threads, hooks may not"),
+            Reason::Locals { would_be } => {
+                write!(f, "it would have {would_be} locals, engines take {}", limits::LOCALS_MAX)
+            }
+            Reason::Size { would_be } => {
+                write!(f, "its body might have {would_be} bytes, engines take {}", limits::BODY_BYTES_MAX)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::StaleSection { name, bytes } => {
+                write!(f, "section `{}` ({bytes} bytes) describes code that moves: dropped", name.escape_debug())
+            }
+            Warning::GatesOnly { functions } => {
+                write!(f, "{functions} functions are selected: above {COUNTERS_MAX} they have gates but no exact counters")
+            }
+            Warning::ManyCounters { functions } => {
+                write!(f, "{functions} counters: above {COUNTERS_MAX} some engines instantiate slowly; narrow with --include")
+            }
+            Warning::NoNames => f.write_str("the module has no names: functions show up as numbers"),
+            Warning::NothingSelected => f.write_str("nothing is selected: the output is the input"),
+        }
+    }
+}
+

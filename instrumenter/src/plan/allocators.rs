@@ -1,0 +1,184 @@
+//! Which functions are allocators, and how calls of them are redirected.
+//!
+//! All families of a module are one inside: a call from a function of any family to one of any other stays raw. So `operator
+//! new` over `malloc`, or `__rust_alloc` over `dlmalloc`, is reported once, where user code calls.
+
+use wasmparser::ValType;
+
+use super::families::FAMILIES;
+use crate::Error;
+use crate::error::Place;
+use crate::info::ModuleInfo;
+use crate::options::{Options, Role};
+
+/// An allocator function whose calls are redirected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocator {
+    /// Original function index.
+    pub index: u32,
+    /// The family that it belongs to.
+    pub family: &'static str,
+    /// Memory is collected, not freed (rule A6).
+    pub collected: bool,
+    /// How calls without a known caller reach it.
+    pub entry: Entry,
+    pub(crate) shape: Shape,
+}
+
+/// How exports, tables and references reach an allocator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// They cannot.
+    None,
+    /// Only exports lead to it: its boundary thunk reports.
+    Thunk,
+    /// Its address is taken: every reference leads to one function that reports, so that identities stay as they were.
+    Reference,
+}
+
+/// Which parameters are which, and what comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Gives an address for `size`, or `count * size`, bytes.
+    Give { count: Option<u32>, size: u32 },
+    /// Gives an address for `size` bytes and writes it to where parameter `at` points; 0 is success.
+    GiveInto { at: u32, size: u32 },
+    /// Gives another address for `size` bytes in the place of `old`.
+    Resize { old: u32, size: u32 },
+    /// Takes `old` back.
+    Free { old: u32 },
+    /// Go's: the arguments are on its own stack in memory, parameter 0 is where to resume, result 1 is 'unwinding'.
+    GoGive,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub allocators: Vec<Allocator>,
+    pub inside: Vec<bool>,
+}
+
+/// Finds the allocators of a module, by name or as the options say.
+pub(super) fn find(info: &ModuleInfo, options: &Options) -> Result<Found, Error> {
+    let mut found = Found { allocators: Vec::new(), inside: vec![false; info.functions.len()] };
+    let mut aliases: Vec<Vec<&str>> = vec![Vec::new(); info.functions.len()];
+    for export in info.exports.iter().filter(|export| export.kind == wasmparser::ExternalKind::Func) {
+        aliases[export.index as usize].push(&export.name);
+    }
+    for (index, function) in info.functions.iter().enumerate().skip(info.imported_functions as usize) {
+        let names = std::iter::once(function.name.as_str()).chain(aliases[index].iter().copied());
+        for name in names.map(bare).filter(|name| !name.is_empty()) {
+            found.consider(info, index as u32, name);
+        }
+    }
+    for (role, index) in &options.allocators {
+        found.told(info, *role, *index)?;
+    }
+    found.allocators.sort_by_key(|allocator| allocator.index);
+    found.allocators.dedup_by_key(|allocator| allocator.index);
+    Ok(found)
+}
+
+/// Rust's allocator shims live in a crate of their own since 1.87.
+fn bare(name: &str) -> &str {
+    name.strip_prefix("__rustc::").unwrap_or(name)
+}
+
+impl Found {
+    fn consider(&mut self, info: &ModuleInfo, index: u32, name: &str) {
+        for family in FAMILIES {
+            let member = family.members.iter().find(|member| {
+                member.names.iter().any(|pattern| matches(pattern, name)) && fits(info, index, member.signature)
+            });
+            if let Some(member) = member {
+                if !possible(info, member.shape) {
+                    continue;
+                }
+                self.inside[index as usize] = true;
+                self.add(info, index, family.name, family.collected, member.shape);
+                return;
+            }
+            if family.kin.iter().any(|pattern| matches(pattern, name)) {
+                self.inside[index as usize] = true;
+            }
+        }
+    }
+
+    fn told(&mut self, info: &ModuleInfo, role: Role, index: u32) -> Result<(), Error> {
+        let (signature, shape) = match role {
+            Role::Malloc => ("p*:p", Shape::Give { count: None, size: 0 }),
+            Role::Calloc => ("pp*:p", Shape::Give { count: Some(0), size: 1 }),
+            Role::Realloc => ("pp*:p", Shape::Resize { old: 0, size: 1 }),
+            Role::Free => ("p*:", Shape::Free { old: 0 }),
+            Role::AlignedAlloc => ("pp*:p", Shape::Give { count: None, size: 1 }),
+            Role::PosixMemalign => ("ppp:i", Shape::GiveInto { at: 0, size: 2 }),
+        };
+        let refuse = |message: String| {
+            let place = Place { function: Some(index), name: info.function_name(index) };
+            Err(Error::NoSuchFunction { place, message })
+        };
+        if index as usize >= info.functions.len() {
+            return refuse(format!("it does not exist: the module has {} functions", info.functions.len()));
+        }
+        if index < info.imported_functions {
+            return refuse("an import cannot be an allocator: it is hooked as a host call".to_string());
+        }
+        if !fits(info, index, signature) {
+            let found = info.function_type(index).map(ToString::to_string).unwrap_or_default();
+            return refuse(format!("its type {found} does not fit {role:?}, which is {signature:?} (p: address or size)"));
+        }
+        self.allocators.retain(|allocator| allocator.index != index);
+        self.inside[index as usize] = true;
+        self.add(info, index, "told", false, shape);
+        Ok(())
+    }
+
+    fn add(&mut self, info: &ModuleInfo, index: u32, family: &'static str, collected: bool, shape: Shape) {
+        let function = &info.functions[index as usize];
+        let entry = match (function.address_taken, function.exported) {
+            (true, _) => Entry::Reference,
+            (false, true) => Entry::Thunk,
+            (false, false) => Entry::None,
+        };
+        self.allocators.push(Allocator { index, family, collected, entry, shape });
+    }
+}
+
+/// A name against a pattern of [`FAMILIES`].
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) if prefix.starts_with("operator new") => {
+            // Placement new gives nothing.
+            name.starts_with(prefix) && !name.contains("void*")
+        }
+        Some(prefix) => name.starts_with(prefix),
+        None => pattern == name,
+    }
+}
+
+fn fits(info: &ModuleInfo, index: u32, signature: &str) -> bool {
+    let Some(r#type) = info.function_type(index).filter(|r#type| !r#type.shared) else { return false };
+    let address = if info.memories.first().is_some_and(|memory| memory.is_64) { ValType::I64 } else { ValType::I32 };
+    let (params, results) = signature.split_once(':').expect("a signature has a colon");
+    let (params, open) = params.strip_suffix('*').map_or((params, false), |params| (params, true));
+    let same = |letter: char, found: &ValType| *found == if letter == 'p' { address } else { ValType::I32 };
+    let enough = r#type.params.len() == params.len() || open && (params.len()..100).contains(&r#type.params.len());
+    enough
+        && r#type.results.len() == results.len()
+        && params.chars().zip(&r#type.params).all(|(letter, found)| same(letter, found))
+        && results.chars().zip(&r#type.results).all(|(letter, found)| same(letter, found))
+}
+
+/// Go's arguments and what `posix_memalign` writes are in memory; Go's stack pointer is global 0.
+fn possible(info: &ModuleInfo, shape: Shape) -> bool {
+    let memory = !info.memories.is_empty();
+    match shape {
+        Shape::GoGive => {
+            memory
+                && !info.memories[0].is_64
+                && info.globals.first().is_some_and(|global| global.mutable && global.value == ValType::I32)
+        }
+        Shape::GiveInto { .. } => memory,
+        _ => true,
+    }
+}

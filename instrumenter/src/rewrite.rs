@@ -1,0 +1,248 @@
+//! Stage 3: the bytes. This module and those below are the only ones that write any.
+//!
+//! Sections are copied with what is new appended; bodies are copied between edits. New types, globals and functions stand
+//! behind the original ones, so that only hook imports move indices: those of every defined function.
+
+mod accessors;
+mod body;
+mod hooks;
+mod injected;
+mod layout;
+mod names;
+mod splice;
+
+use waspect_abi::manifest::Mode;
+use waspect_abi::{BuildId, MANIFEST_SECTION, Manifest};
+use wasm_encoder::{ConstExpr, Encode, ExportKind, ExportSection, GlobalSection, GlobalType};
+use wasmparser::{BinaryReader, ExternalKind};
+
+use crate::info::{ModuleInfo, Section, in_section, sections as section_id, stands_before};
+use crate::mutants::Mutant;
+use crate::options::Placement;
+use crate::plan::Plan;
+use crate::{Error, Instrumented, manifest, parallel};
+
+pub(crate) use layout::Layout;
+use splice::{append_to_vector, leb};
+
+/// Carries a plan out.
+///
+/// # Panics
+///
+/// When the facts or the plan are those of another module.
+pub fn rewrite(module: &[u8], info: &ModuleInfo, plan: &Plan) -> Result<Instrumented, Error> {
+    assert!(info.build == plan.build && info.bytes == module.len(), "the plan was made for another module");
+    debug_assert!(info.build == BuildId::of(module), "the facts are those of another module");
+    let manifest = manifest::build(info, plan)?;
+    if plan.is_empty() {
+        return Ok(Instrumented { bytes: module.to_vec(), manifest, plan: plan.clone() });
+    }
+    let layout = Layout::new(info, plan)?;
+    layout.check_limits(info, plan)?;
+    let mut writer = Writer { module, info, plan, layout: &layout, out: Vec::with_capacity(module.len() / 4 * 5) };
+    writer.module(&manifest)?;
+    let bytes = writer.out;
+    debug_assert!(stays_valid(module, &bytes), "an input that validates must give an output that does");
+    Ok(Instrumented { bytes, manifest, plan: plan.clone() })
+}
+
+/// Whether the output validates under the features that the input needs. Inputs that do not validate prove nothing.
+fn stays_valid(input: &[u8], output: &[u8]) -> bool {
+    let Ok(features) = crate::info::minimal_features(input) else { return true };
+    match wasmparser::Validator::new_with_features(features).validate_all(output) {
+        Ok(_) => true,
+        Err(error) => {
+            eprintln!("{error}");
+            false
+        }
+    }
+}
+
+struct Writer<'a> {
+    module: &'a [u8],
+    info: &'a ModuleInfo,
+    plan: &'a Plan,
+    layout: &'a Layout,
+    out: Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn module(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        self.out.extend_from_slice(&self.module[..8]);
+        let mut missing: Vec<u8> = self.sections_needed();
+        for (at, section) in self.info.sections.iter().enumerate() {
+            if section.id != section_id::CUSTOM {
+                while let Some(id) = missing.first().copied().filter(|id| stands_before(*id, section.id)) {
+                    self.section(id, None)?;
+                    missing.remove(0);
+                }
+                missing.retain(|id| *id != section.id);
+            }
+            if !self.plan.dropped_sections.contains(&at) {
+                self.section(section.id, Some(section))?;
+            }
+        }
+        for id in missing {
+            self.section(id, None)?;
+        }
+        if self.plan.manifest == Placement::Embed {
+            let mut contents = Vec::new();
+            MANIFEST_SECTION.encode(&mut contents);
+            contents.extend(manifest.encode_bytes());
+            self.write(section_id::CUSTOM, &contents);
+        }
+        Ok(())
+    }
+
+    /// Sections that the output has whether or not the input does, in the order of a module.
+    fn sections_needed(&self) -> Vec<u8> {
+        let calls = self.plan.mode == Mode::Calls;
+        let mut needed = vec![section_id::TYPE, section_id::FUNCTION, section_id::GLOBAL, section_id::EXPORT];
+        needed.push(section_id::CODE);
+        if calls {
+            needed.insert(1, section_id::IMPORT);
+            needed.insert(5, section_id::START);
+        }
+        needed
+    }
+
+    fn section(&mut self, id: u8, section: Option<&Section>) -> Result<(), Error> {
+        let original = section.map_or(&[0][..], |section| &self.module[section.range.clone()]);
+        match id {
+            section_id::TYPE => {
+                let (count, bytes) = self.layout.types.encode();
+                self.write_appended(id, original, count, &bytes)?;
+            }
+            section_id::IMPORT => {
+                let (count, bytes) = self.layout.encode_hook_imports();
+                self.write_appended(id, original, count, &bytes)?;
+            }
+            section_id::FUNCTION => {
+                let mut bytes = Vec::new();
+                self.layout.injected.iter().for_each(|injected| injected.type_index.encode(&mut bytes));
+                self.write_appended(id, original, self.layout.injected.len() as u32, &bytes)?;
+            }
+            section_id::GLOBAL => {
+                let patched = self.patched(section, original)?;
+                let (count, bytes) = self.globals();
+                self.write_appended(id, &patched, count, &bytes)?;
+            }
+            section_id::EXPORT => self.exports()?,
+            section_id::START => {
+                let start = match self.layout.start() {
+                    Some(injected) => injected,
+                    None => self.layout.function(self.info.start.expect("a start section")),
+                };
+                self.write(id, &leb(start.0));
+            }
+            section_id::TABLE | section_id::ELEMENT => {
+                let patched = self.patched(section, original)?;
+                self.write(id, &patched);
+            }
+            section_id::CODE => self.code()?,
+            section_id::CUSTOM if section.is_some_and(|section| section.name == "name") => {
+                if let Some(contents) = names::rewrite(original, self.info, self.layout) {
+                    self.write(id, &contents);
+                }
+            }
+            _ => self.write(id, original),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, id: u8, contents: &[u8]) {
+        self.out.push(id);
+        contents.encode(&mut self.out);
+    }
+
+    fn write_appended(&mut self, id: u8, original: &[u8], count: u32, bytes: &[u8]) -> Result<(), Error> {
+        let contents = append_to_vector(original, count, bytes)?;
+        self.write(id, &contents);
+        Ok(())
+    }
+
+    /// A section with the function indices in its element lists and constant expressions moved.
+    fn patched(&self, section: Option<&Section>, original: &[u8]) -> Result<Vec<u8>, Error> {
+        let Some(section) = section else { return Ok(original.to_vec()) };
+        let missed = match section.id {
+            section_id::ELEMENT => self.plan.seed.is(Mutant::ElementMissed),
+            _ => self.plan.seed.is(Mutant::ConstExprMissed),
+        };
+        let mut out = Vec::with_capacity(original.len() + original.len() / 8);
+        let mut copied = section.range.start;
+        in_section(self.module, section, |reference| {
+            let new = self.layout.reference(reference.function);
+            if new.0 != reference.function && !missed {
+                out.extend_from_slice(&self.module[copied..reference.at.start]);
+                new.0.encode(&mut out);
+                copied = reference.at.end;
+            }
+        })?;
+        out.extend_from_slice(&self.module[copied..section.range.end]);
+        Ok(out)
+    }
+
+    fn globals(&self) -> (u32, Vec<u8>) {
+        let mut section = GlobalSection::new();
+        let mutable = |val_type| GlobalType { val_type, mutable: true, shared: false };
+        for global in self.layout.globals() {
+            match global {
+                layout::NewGlobal::I32(value) => {
+                    section.global(mutable(wasm_encoder::ValType::I32), &ConstExpr::i32_const(value as i32))
+                }
+                layout::NewGlobal::I64(value) => {
+                    section.global(mutable(wasm_encoder::ValType::I64), &ConstExpr::i64_const(value as i64))
+                }
+            };
+        }
+        splice::split_section(&section)
+    }
+
+    fn exports(&mut self) -> Result<(), Error> {
+        let mut section = ExportSection::new();
+        for export in &self.info.exports {
+            let (kind, index) = match export.kind {
+                ExternalKind::Func if self.plan.seed.is(Mutant::ExportMissed) => (ExportKind::Func, export.index),
+                ExternalKind::Func | ExternalKind::FuncExact => (ExportKind::Func, self.layout.export(export.index).0),
+                ExternalKind::Table => (ExportKind::Table, export.index),
+                ExternalKind::Memory => (ExportKind::Memory, export.index),
+                ExternalKind::Global => (ExportKind::Global, export.index),
+                ExternalKind::Tag => (ExportKind::Tag, export.index),
+            };
+            section.export(&export.name, kind, index);
+        }
+        for (name, function) in self.layout.accessor_exports() {
+            section.export(name, ExportKind::Func, function.0);
+        }
+        let (count, bytes) = splice::split_section(&section);
+        self.write_appended(section_id::EXPORT, &[0], count, &bytes)
+    }
+
+    fn code(&mut self) -> Result<(), Error> {
+        let (info, plan, layout, module) = (self.info, self.plan, self.layout, self.module);
+        self.out.push(section_id::CODE);
+        let start = self.out.len();
+        let defined = info.functions.len() as u32 - info.imported_functions;
+        (defined + layout.injected.len() as u32).encode(&mut self.out);
+
+        let indices: Vec<u32> = (info.imported_functions..info.functions.len() as u32).collect();
+        let length = |index: &u32| info.functions[*index as usize].body.as_ref().map_or(0, |body| body.range.len());
+        let out = &mut self.out;
+        let work = |run: &[u32]| body::write_run(module, info, plan, layout, run);
+        parallel::in_order(&indices, plan.threads, length, work, |bytes| out.extend_from_slice(&bytes))
+            .map_err(|error| error.named(|index| info.function_name(index)))?;
+
+        for injected in &layout.injected {
+            injected::body(info, plan, layout, injected).encode(&mut self.out);
+        }
+        splice::insert_length(&mut self.out, start);
+        Ok(())
+    }
+}
+
+/// Reads a vector's count, and where its items begin.
+fn vector_count(contents: &[u8]) -> Result<(u32, usize), Error> {
+    let mut reader = BinaryReader::new(contents, 0);
+    let count = reader.read_var_u32()?;
+    Ok((count, reader.current_position()))
+}

@@ -1,0 +1,396 @@
+//! One function body: its bytes are copied between edits.
+
+use std::ops::Range;
+
+use waspect_abi::Hook;
+use waspect_abi::manifest::Mode;
+use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
+use wasmparser::{BinaryReader, FunctionBody, OperatorsReader, OperatorsReaderAllocations};
+
+use super::hooks::Hooks;
+use super::layout::{Layout, Target};
+use crate::error::Place;
+use crate::info::{Body, BodyFacts, ModuleInfo};
+use crate::mutants::Mutant;
+use crate::plan::Plan;
+use crate::sites::{Site, Sites};
+use crate::{Error, limits};
+
+/// Writes the bodies of some functions, as items of a code section.
+pub(super) fn write_run(
+    module: &[u8],
+    info: &ModuleInfo,
+    plan: &Plan,
+    layout: &Layout,
+    run: &[u32],
+) -> Result<Vec<u8>, Error> {
+    let bytes: usize = run.iter().map(|index| body_of(info, *index).range.len()).sum();
+    let mut out = Vec::with_capacity(bytes + bytes / 4);
+    let mut writer = BodyWriter::new(module, info, plan, layout);
+    for index in run {
+        writer.write(*index).map_err(|error| error.in_function(*index))?;
+        writer.out.as_slice().encode(&mut out);
+    }
+    Ok(out)
+}
+
+fn body_of(info: &ModuleInfo, index: u32) -> &Body {
+    info.functions[index as usize].body.as_ref().expect("a defined function has a body")
+}
+
+/// Writes one body after another into `out`.
+struct BodyWriter<'a> {
+    module: &'a [u8],
+    info: &'a ModuleInfo,
+    plan: &'a Plan,
+    layout: &'a Layout,
+    hooks: Hooks<'a>,
+    sites: Sites,
+    allocations: OperatorsReaderAllocations,
+    /// One entry an open block: does a handler begin behind its end? Kept only where the body has handlers.
+    landings: Vec<bool>,
+    /// Where the `loop`s are that are handlers: offsets, ascending.
+    loop_landings: Vec<usize>,
+    out: Vec<u8>,
+    /// Input bytes before this offset are in `out`, or replaced.
+    copied: usize,
+}
+
+/// What a body gets.
+#[derive(Clone, Copy)]
+struct Job {
+    index: u32,
+    facts: BodyFacts,
+    /// The local that holds the token of `enter`, where the body has hooks.
+    token: Option<u32>,
+    /// The first of the scratch locals of `memory.grow`: two for each width that the body uses.
+    scratch_32: Option<u32>,
+    scratch_64: Option<u32>,
+    /// The body stands in a block of its own.
+    wrapped: bool,
+}
+
+impl<'a> BodyWriter<'a> {
+    fn new(module: &'a [u8], info: &'a ModuleInfo, plan: &'a Plan, layout: &'a Layout) -> Self {
+        BodyWriter {
+            module,
+            info,
+            plan,
+            layout,
+            hooks: Hooks { layout, seed: plan.seed },
+            sites: Sites::default(),
+            allocations: OperatorsReaderAllocations::default(),
+            landings: Vec::new(),
+            loop_landings: Vec::new(),
+            out: Vec::new(),
+            copied: 0,
+        }
+    }
+
+    fn write(&mut self, index: u32) -> Result<(), Error> {
+        let body = body_of(self.info, index);
+        let job = self.job(index, body.facts);
+        self.out.clear();
+        self.loop_landings.clear();
+        if job.token.is_some() && body.facts.catches_to_loop {
+            self.find_loop_landings(&body.range)?;
+        }
+        let reader = self.locals(&job, &body.range)?;
+        self.prefix(&job);
+        self.instructions(&job, reader)?;
+        if self.out.len() > limits::BODY_BYTES_MAX {
+            return Err(Error::Limit {
+                place: Place::default(),
+                what: "the body's size in bytes",
+                value: self.out.len() as u64,
+                max: limits::BODY_BYTES_MAX as u64,
+                remedy: "use --mode counts, which moves no index, or --exclude it",
+            });
+        }
+        Ok(())
+    }
+
+    fn job(&self, index: u32, facts: BodyFacts) -> Job {
+        let hooked = self.plan.mode == Mode::Calls && self.plan.is_hooked(index);
+        let grows = self.plan.hooks_grow(self.info, index);
+        let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
+        let mut next = params + facts.locals;
+        let mut place = |wanted: bool, count: u32| {
+            wanted.then(|| {
+                next += count;
+                next - count
+            })
+        };
+        Job {
+            index,
+            facts,
+            token: place(hooked, 1),
+            scratch_32: place(grows && facts.grows_32, 2),
+            scratch_64: place(grows && facts.grows_64, 2),
+            wrapped: hooked && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed),
+        }
+    }
+
+    /// Copies the run-length groups of locals as they are and adds ours; never expands them.
+    fn locals(&mut self, job: &Job, range: &Range<usize>) -> Result<BinaryReader<'a>, Error> {
+        let mut locals = FunctionBody::new(self.reader(range)).get_locals_reader()?;
+        let groups = locals.get_count();
+        let start = locals.original_position() as usize;
+        for _ in 0..groups {
+            locals.read()?;
+        }
+        let instructions = locals.original_position() as usize;
+        let count_32 = u32::from(job.token.is_some()) + 2 * u32::from(job.scratch_32.is_some());
+        let count_64 = 2 * u32::from(job.scratch_64.is_some());
+        (groups + u32::from(count_32 > 0) + u32::from(count_64 > 0)).encode(&mut self.out);
+        self.out.extend_from_slice(&self.module[start..instructions]);
+        for (count, r#type) in [(count_32, ValType::I32), (count_64, ValType::I64)] {
+            if count > 0 {
+                count.encode(&mut self.out);
+                r#type.encode(&mut self.out);
+            }
+        }
+        self.copied = instructions;
+        Ok(self.reader(&(instructions..range.end)))
+    }
+
+    fn reader(&self, range: &Range<usize>) -> BinaryReader<'a> {
+        BinaryReader::new(&self.module[range.clone()], range.start as u64)
+    }
+
+    fn prefix(&mut self, job: &Job) {
+        let block_type = job.wrapped.then(|| self.block_type(job.index));
+        let mut sink = InstructionSink::new(&mut self.out);
+        match job.token {
+            Some(token) => self.hooks.enter_gated(&mut sink, job.index, token),
+            None if self.plan.is_hooked(job.index) => self.hooks.count(&mut sink, job.index),
+            None => {}
+        }
+        if let Some(block_type) = block_type {
+            sink.block(block_type);
+        }
+    }
+
+    fn block_type(&self, index: u32) -> BlockType {
+        let r#type = self.info.function_type(index).expect("a hooked function has a function type");
+        match *r#type.results {
+            [] => BlockType::Empty,
+            [result] => BlockType::Result(RoundtripReencoder.val_type(result).expect("type indices do not move")),
+            _ => {
+                let type_index = self.info.functions[index as usize].type_index;
+                BlockType::FunctionType(self.layout.block_type(type_index).expect("the layout has it"))
+            }
+        }
+    }
+
+    fn instructions(&mut self, job: &Job, reader: BinaryReader<'a>) -> Result<(), Error> {
+        let mut reader = OperatorsReader::new_with_allocs(reader, std::mem::take(&mut self.allocations));
+        self.sites.reset();
+        self.landings.clear();
+        loop {
+            let start = reader.original_position() as usize;
+            let site = reader.visit_operator(&mut self.sites)?;
+            if site != Site::Plain {
+                let end = reader.original_position() as usize;
+                self.site(job, site, start..end);
+                if site == Site::FunctionEnd {
+                    break;
+                }
+            }
+        }
+        self.allocations = reader.into_allocations();
+        Ok(())
+    }
+
+    /// Copies the input up to an offset.
+    fn copy_to(&mut self, offset: usize) {
+        self.out.extend_from_slice(&self.module[self.copied..offset]);
+        self.copied = offset;
+    }
+
+    fn site(&mut self, job: &Job, site: Site, at: Range<usize>) {
+        match site {
+            Site::Plain | Site::BranchOut => {}
+            Site::Open => self.open(job, false, at.end),
+            Site::OpenLoop => self.open(job, self.loop_landings.binary_search(&at.start).is_ok(), at.end),
+            Site::OpenTryTable => self.open_try_table(job),
+            Site::Handler => self.unwind(job, at.end),
+            Site::Close => {
+                if job.facts.handlers > 0 && self.landings.pop() == Some(true) {
+                    self.unwind(job, at.end);
+                }
+            }
+            Site::FunctionEnd => self.function_end(job, at),
+            Site::Return => self.r#return(job, at),
+            Site::Call(callee) => self.call(job, callee, at),
+            Site::TailCall(callee) => {
+                self.copy_to(at.start);
+                self.exit_before_tail_call(job);
+                self.tail_call(job, callee, at);
+            }
+            Site::TailCallDynamic => {
+                self.copy_to(at.start);
+                self.exit_before_tail_call(job);
+            }
+            Site::RefFunc(function) => {
+                let new = self.layout.reference(function);
+                if new.0 != function && !self.plan.seed.is(Mutant::RefFuncMissed) {
+                    self.copy_to(at.start);
+                    InstructionSink::new(&mut self.out).ref_func(new.0);
+                    self.copied = at.end;
+                }
+            }
+            Site::Grow(memory) => self.grow(job, memory, at),
+        }
+    }
+
+    fn open(&mut self, job: &Job, is_landing: bool, end: usize) {
+        if job.facts.handlers > 0 {
+            self.landings.push(false);
+        }
+        if is_landing {
+            self.unwind(job, end);
+        }
+    }
+
+    /// Marks the blocks that its clauses branch to: the handler begins behind their end. A loop's begins at its start, and
+    /// the function's own label leads to the exit, which unwinds as well.
+    fn open_try_table(&mut self, job: &Job) {
+        if job.token.is_some() && job.facts.handlers > 0 {
+            for label in &self.sites.catches {
+                if let Some(at) = self.landings.len().checked_sub(1 + *label as usize) {
+                    self.landings[at] = true;
+                }
+            }
+        }
+        self.open(job, false, 0);
+    }
+
+    fn unwind(&mut self, job: &Job, end: usize) {
+        if let Some(token) = job.token
+            && !self.plan.seed.is(Mutant::UnwindMissed)
+        {
+            self.copy_to(end);
+            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Unwind, job.index, token);
+        }
+    }
+
+    fn function_end(&mut self, job: &Job, at: Range<usize>) {
+        self.copy_to(at.start);
+        let mut sink = InstructionSink::new(&mut self.out);
+        if job.wrapped {
+            sink.end();
+        }
+        if let Some(token) = job.token
+            && !self.plan.seed.is(Mutant::ExitMissedAtEnd)
+        {
+            self.hooks.close(&mut sink, Hook::Exit, job.index, token);
+        }
+        sink.end();
+        self.copied = at.end;
+    }
+
+    /// The block around the body takes the function's label's place, so every other branch stays as it is.
+    fn r#return(&mut self, job: &Job, at: Range<usize>) {
+        if job.wrapped && !self.plan.seed.is(Mutant::ExitMissedAtReturn) {
+            self.copy_to(at.start);
+            let short = u32::from(self.plan.seed.is(Mutant::ReturnDepthShort));
+            InstructionSink::new(&mut self.out).br(self.sites.depth.saturating_sub(short));
+            self.copied = at.end;
+        }
+    }
+
+    fn call(&mut self, job: &Job, callee: u32, at: Range<usize>) {
+        let counted_here = self.plan.mode == Mode::Counts && callee < self.info.imported_functions;
+        if counted_here && self.plan.is_hooked(callee) {
+            self.copy_to(at.start);
+            self.hooks.count(&mut InstructionSink::new(&mut self.out), callee);
+        }
+        let target = self.layout.call(self.plan, job.index, callee);
+        let off_by_one = self.plan.seed.is(Mutant::CallIndexOffByOne);
+        match target {
+            Target::Function(new) if off_by_one && new.0 > 0 => {
+                self.copy_to(at.start);
+                InstructionSink::new(&mut self.out).call(new.0 - 1);
+                self.copied = at.end;
+            }
+            Target::Function(new) if new.0 == callee => {}
+            Target::Function(new) => {
+                self.copy_to(at.start);
+                InstructionSink::new(&mut self.out).call(new.0);
+                self.copied = at.end;
+            }
+            Target::Allocator(wrapper) => {
+                self.copy_to(at.start);
+                InstructionSink::new(&mut self.out).i32_const(job.index as i32).call(wrapper.0);
+                self.copied = at.end;
+            }
+        }
+    }
+
+    /// The operands of the call stay on the stack.
+    fn exit_before_tail_call(&mut self, job: &Job) {
+        if let Some(token) = job.token
+            && !self.plan.seed.is(Mutant::ExitMissedBeforeTailCall)
+        {
+            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Exit, job.index, token);
+        }
+    }
+
+    /// An import is jumped to raw: wrapped, a million of them would overflow the stack.
+    fn tail_call(&mut self, job: &Job, callee: u32, at: Range<usize>) {
+        let mut sink = InstructionSink::new(&mut self.out);
+        if callee < self.info.imported_functions && self.plan.is_hooked(callee) {
+            self.hooks.count(&mut sink, callee);
+        }
+        match self.layout.tail_call(self.plan, job.index, callee) {
+            Target::Function(new) => sink.return_call(new.0),
+            Target::Allocator(wrapper) => sink.i32_const(job.index as i32).return_call(wrapper.0),
+        };
+        self.copied = at.end;
+    }
+
+    fn grow(&mut self, job: &Job, memory: u32, at: Range<usize>) {
+        let is_64 = self.info.memories[memory as usize].is_64;
+        let (scratch, hook) = if is_64 { (job.scratch_64, Hook::Grow64) } else { (job.scratch_32, Hook::Grow) };
+        let Some(delta) = scratch else { return };
+        let result = if self.plan.seed.is(Mutant::GrowResultLost) { delta } else { delta + 1 };
+        self.copy_to(at.start);
+        InstructionSink::new(&mut self.out).local_tee(delta);
+        self.copy_to(at.end);
+        let mut sink = InstructionSink::new(&mut self.out);
+        sink.local_tee(delta + 1);
+        self.hooks.id(&mut sink, job.index);
+        sink.i32_const(memory as i32).local_get(delta).local_get(result);
+        self.hooks.call(&mut sink, hook);
+    }
+
+    /// A first walk through the few bodies whose `try_table` branches to a loop: the loop stands before it in the bytes.
+    fn find_loop_landings(&mut self, range: &Range<usize>) -> Result<(), Error> {
+        let mut reader = FunctionBody::new(self.reader(range)).get_operators_reader()?;
+        let mut open: Vec<Option<usize>> = Vec::new();
+        self.sites.reset();
+        loop {
+            let start = reader.original_position() as usize;
+            match reader.visit_operator(&mut self.sites)? {
+                Site::Open => open.push(None),
+                Site::OpenLoop => open.push(Some(start)),
+                Site::OpenTryTable => {
+                    let loops = self.sites.catches.iter().filter_map(|label| {
+                        let at = open.len().checked_sub(1 + *label as usize)?;
+                        open[at]
+                    });
+                    self.loop_landings.extend(loops);
+                    open.push(None);
+                }
+                Site::Close => drop(open.pop()),
+                Site::FunctionEnd => break,
+                _ => {}
+            }
+        }
+        self.loop_landings.sort_unstable();
+        self.loop_landings.dedup();
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! The few instruction sequences that call hooks and count. Everything injected is made of these.
+
+use waspect_abi::Hook;
+use wasm_encoder::{BlockType, InstructionSink};
+
+use super::layout::{Counter, Layout};
+use crate::mutants::{Mutant, Seed};
+
+/// Writes hook calls into a body.
+pub(super) struct Hooks<'a> {
+    pub layout: &'a Layout,
+    pub seed: Seed,
+}
+
+impl Hooks<'_> {
+    /// `base + index` on the stack: the id of an original function (rule M3).
+    pub fn id(&self, sink: &mut InstructionSink<'_>, index: u32) {
+        sink.global_get(self.layout.base()).i32_const(index as i32).i32_add();
+    }
+
+    pub fn call(&self, sink: &mut InstructionSink<'_>, hook: Hook) {
+        sink.call(self.layout.hook(hook).0);
+    }
+
+    /// `token = enter(id)`, or `begin`.
+    pub fn open(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, token: u32) {
+        self.id(sink, index);
+        self.call(sink, hook);
+        sink.local_set(token);
+    }
+
+    /// `if token { exit(id, token) }`, or `unwind`, or `end`. What is on the stack stays there.
+    pub fn close(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, token: u32) {
+        sink.local_get(token).if_(BlockType::Empty);
+        self.id(sink, index);
+        sink.local_get(token);
+        self.call(sink, hook);
+        sink.end();
+    }
+
+    /// One more call of a function, if it has a counter that counts.
+    pub fn count(&self, sink: &mut InstructionSink<'_>, index: u32) {
+        if let Some(Counter::Full(global)) = self.layout.counter(index)
+            && !self.seed.is(Mutant::CountMissed)
+        {
+            sink.global_get(global).i64_const(1).i64_add().global_set(global);
+        }
+    }
+
+    /// A hooked body's beginning: count, and `enter` if the gate is open. The gate is read once (rule C2).
+    pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, token: u32) {
+        self.count(sink, index);
+        match self.layout.counter(index).expect("a hooked function has a counter or a gate") {
+            Counter::Full(global) => sink.global_get(global).i64_const(0).i64_lt_s(),
+            Counter::Gate { global, bit } => sink.global_get(global).i32_const(1 << bit).i32_and(),
+        };
+        sink.if_(BlockType::Empty);
+        self.open(sink, Hook::Enter, index, token);
+        sink.end();
+    }
+}

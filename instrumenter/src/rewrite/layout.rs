@@ -1,0 +1,457 @@
+//! Where everything stands in the output: new types, hook imports, globals, injected functions, and where old indices go.
+
+use std::collections::HashMap;
+
+use waspect_abi::hooks::HOOK_MODULE;
+use waspect_abi::manifest::Mode;
+use waspect_abi::{BASE_REFUSED, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT, Hook, ValueType};
+use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use wasm_encoder::{EntityType, ImportSection, TypeSection};
+use wasmparser::ValType;
+
+use super::splice;
+use crate::info::{FunctionType, ModuleInfo};
+use crate::mutants::{Mutant, Seed};
+use crate::plan::{Boundary, Entry, Plan, Shape};
+use crate::{Error, limits};
+
+/// A function index of the output. Those of the input are plain `u32`; only a [`Layout`] turns one into the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OutputIndex(pub u32);
+
+/// A function that the output has and the input has not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Injected {
+    pub kind: InjectedKind,
+    pub type_index: u32,
+}
+
+/// What an injected function is for. Indices are original function indices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InjectedKind {
+    /// Calls `module`, then the original start function.
+    Start,
+    /// Calls an import between `enter` and `exit`.
+    HostCall(u32),
+    /// Calls an allocator and reports it; its last parameter is the caller.
+    Allocator(u32),
+    /// Calls a function between `begin` and `end`.
+    Thunk(u32),
+    /// Stands for an allocator wherever its address is taken.
+    Reference(u32),
+    /// The exported accessor and setter.
+    Accessor(Access),
+    /// The part of an accessor for one run of functions.
+    Leaf(Access, u32),
+}
+
+/// Which of the two accessors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Get,
+    Set,
+}
+
+/// A global that the output adds.
+pub(super) enum NewGlobal {
+    I32(u32),
+    I64(u64),
+}
+
+/// Where a function's gate or counter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counter {
+    /// An `i64` global: gate in bit 63, calls below.
+    Full(u32),
+    /// A bit of an `i32` global; no count.
+    Gate { global: u32, bit: u32 },
+}
+
+/// Functions that share one leaf of the accessors: what a `br_table` may hold without an engine minding.
+pub(super) const LEAF_FUNCTIONS: u32 = 512;
+
+/// Where a `call` leads.
+pub(super) enum Target {
+    Function(OutputIndex),
+    /// To an allocator's wrapper, which takes the caller as its last parameter.
+    Allocator(OutputIndex),
+}
+
+const NONE: u32 = u32::MAX;
+
+/// Where everything stands in the output.
+pub(crate) struct Layout {
+    imported: u32,
+    original: u32,
+    hooks: Vec<(Hook, u32)>,
+    pub(super) types: Types,
+    pub(super) injected: Vec<Injected>,
+    /// By original index, the output index of what stands for it; `NONE` where nothing does.
+    host_call: Vec<u32>,
+    allocator: Vec<u32>,
+    export: Vec<u32>,
+    reference: HashMap<u32, OutputIndex>,
+    /// The block type of a wrapped body, by the type of its function, where it has more than one result.
+    block_types: HashMap<u32, u32>,
+    /// By original index; `NONE` where a function has no counter. In `gates_only`, by index / 32.
+    counters: Vec<u32>,
+    gate_masks: Vec<u32>,
+    globals_original: u32,
+    globals_added: u32,
+    mode: Mode,
+    gates_only: bool,
+    seed: Seed,
+}
+
+impl Layout {
+    /// Lays a plan out.
+    pub fn new(info: &ModuleInfo, plan: &Plan) -> Result<Layout, Error> {
+        let mut layout = Layout {
+            imported: info.imported_functions,
+            original: info.functions.len() as u32,
+            hooks: Vec::new(),
+            types: Types { first: info.types.len() as u32, ..Types::default() },
+            injected: Vec::new(),
+            host_call: vec![NONE; info.imported_functions as usize],
+            allocator: Vec::new(),
+            export: vec![NONE; info.functions.len()],
+            reference: HashMap::new(),
+            block_types: HashMap::new(),
+            counters: Vec::new(),
+            gate_masks: Vec::new(),
+            globals_original: info.globals.len() as u32,
+            globals_added: 0,
+            mode: plan.mode,
+            gates_only: plan.gates_only,
+            seed: plan.seed,
+        };
+        layout.place_counters(info, plan);
+        if plan.mode == Mode::Calls {
+            layout.place_hooks(info, plan);
+            layout.place_block_types(info, plan);
+            layout.place_functions(info, plan);
+        }
+        layout.place_accessors(plan);
+        Ok(layout)
+    }
+
+    /// Where an original function stands now.
+    pub fn function(&self, index: u32) -> OutputIndex {
+        let moved = if index < self.imported { 0 } else { self.hooks.len() as u32 };
+        OutputIndex(index + moved)
+    }
+
+    /// What stands for an original function wherever its address is taken.
+    pub fn reference(&self, index: u32) -> OutputIndex {
+        if self.seed.is(Mutant::IdentityBroken) && self.export[index as usize] != NONE {
+            return OutputIndex(self.export[index as usize]);
+        }
+        self.reference.get(&index).copied().unwrap_or_else(|| self.function(index))
+    }
+
+    /// What the exports of an original function lead to.
+    pub fn export(&self, index: u32) -> OutputIndex {
+        match self.export[index as usize] {
+            NONE => self.reference(index),
+            thunk => OutputIndex(thunk),
+        }
+    }
+
+    /// Where a call of one original function in the body of another leads.
+    pub(super) fn call(&self, plan: &Plan, caller: u32, callee: u32) -> Target {
+        if let Some(wrapper) = self.host_call.get(callee as usize).filter(|wrapper| **wrapper != NONE) {
+            return Target::Function(OutputIndex(*wrapper));
+        }
+        self.tail_call(plan, caller, callee)
+    }
+
+    /// As [`call`](Layout::call), for `return_call`: imports stay raw.
+    pub(super) fn tail_call(&self, plan: &Plan, caller: u32, callee: u32) -> Target {
+        match self.allocator.get(callee as usize).filter(|wrapper| **wrapper != NONE) {
+            Some(wrapper) if !plan.inside[caller as usize] => Target::Allocator(OutputIndex(*wrapper)),
+            _ => Target::Function(self.function(callee)),
+        }
+    }
+
+    /// The wrapper of an allocator.
+    pub(super) fn allocator(&self, index: u32) -> Option<OutputIndex> {
+        self.allocator.get(index as usize).filter(|wrapper| **wrapper != NONE).map(|wrapper| OutputIndex(*wrapper))
+    }
+
+    /// Where a hook stands.
+    pub(super) fn hook(&self, hook: Hook) -> OutputIndex {
+        let at = self.hooks.iter().position(|(other, _)| *other == hook);
+        OutputIndex(self.imported + at.expect("the layout has every hook that is called") as u32)
+    }
+
+    /// The global that holds the base of ids (rule M3).
+    pub(super) fn base(&self) -> u32 {
+        self.globals_original
+    }
+
+    /// A function's counter or gate.
+    pub(super) fn counter(&self, index: u32) -> Option<Counter> {
+        if !self.gates_only {
+            return self.counters.get(index as usize).filter(|global| **global != NONE).map(|global| Counter::Full(*global));
+        }
+        let word = (index / 32) as usize;
+        let is_set = self.gate_masks.get(word).is_some_and(|mask| mask >> (index % 32) & 1 == 1);
+        is_set.then(|| Counter::Gate { global: self.counters[word], bit: index % 32 })
+    }
+
+    /// The global of 32 gates and which of its bits are gates, by original index / 32.
+    pub(super) fn gate_word(&self, word: u32) -> Option<(u32, u32)> {
+        let mask = self.gate_masks.get(word as usize).copied().filter(|mask| *mask != 0)?;
+        Some((self.counters[word as usize], mask))
+    }
+
+    /// True where functions have gates but no counters.
+    pub(super) fn has_gates_only(&self) -> bool {
+        self.gates_only
+    }
+
+    /// The type of the block around a body of a function of this type, where it takes a type of its own.
+    pub(super) fn block_type(&self, type_index: u32) -> Option<u32> {
+        self.block_types.get(&type_index).copied()
+    }
+
+    /// The injected start function.
+    pub(super) fn start(&self) -> Option<OutputIndex> {
+        self.find(InjectedKind::Start)
+    }
+
+    /// An injected function, wherever it stands.
+    pub(super) fn find(&self, kind: InjectedKind) -> Option<OutputIndex> {
+        self.injected.iter().position(|injected| injected.kind == kind).map(|at| self.injected_index(at))
+    }
+
+    pub(super) fn injected_index(&self, at: usize) -> OutputIndex {
+        OutputIndex(self.original + self.hooks.len() as u32 + at as u32)
+    }
+
+    /// The exports that the output adds.
+    pub(super) fn accessor_exports(&self) -> impl Iterator<Item = (&'static str, OutputIndex)> {
+        [(COUNTER_GET_EXPORT, Access::Get), (COUNTER_SET_EXPORT, Access::Set)]
+            .into_iter()
+            .filter_map(|(name, access)| Some((name, self.find(InjectedKind::Accessor(access))?)))
+    }
+
+    /// The globals that the output adds, in order.
+    pub(super) fn globals(&self) -> impl Iterator<Item = NewGlobal> {
+        let gate = match self.mode {
+            Mode::Calls if self.seed.is(Mutant::GateInverted) => 0,
+            Mode::Calls => GATE_BIT,
+            Mode::Counts => 0,
+        };
+        let imported = self.imported as usize;
+        let base = (self.mode == Mode::Calls).then_some(NewGlobal::I32(BASE_REFUSED));
+        let masks = self.gate_masks.iter().filter(|mask| **mask != 0).map(|mask| NewGlobal::I32(*mask));
+        let full = if self.gates_only { &[][..] } else { &self.counters };
+        // Imports have no gate (rule C5).
+        let full = full.iter().enumerate().filter(|(_, global)| **global != NONE);
+        base.into_iter()
+            .chain(masks)
+            .chain(full.map(move |(index, _)| NewGlobal::I64(if index < imported { 0 } else { gate })))
+    }
+
+    /// Checks what engines refuse, before a byte is written.
+    pub fn check_limits(&self, info: &ModuleInfo, plan: &Plan) -> Result<(), Error> {
+        let new_types = self.types.list.len();
+        let functions = info.functions.len() + self.hooks.len() + self.injected.len();
+        let narrow = "narrow the selection with --include or --exclude";
+        check("the number of functions", functions, limits::FUNCTIONS_MAX, narrow)?;
+        check("the number of types", info.types.len() + new_types, limits::TYPES_MAX, narrow)?;
+        let globals = info.globals.len() + self.globals_added as usize;
+        check("the number of globals", globals, limits::GLOBALS_MAX, narrow)?;
+        let remedy = "use --mode counts, which imports nothing";
+        check("the number of imports", info.imports.len() + self.hooks.len(), limits::IMPORTS_MAX, remedy)?;
+        let exports = info.exports.len() + self.accessor_exports().count();
+        check("the number of exports", exports, limits::EXPORTS_MAX, "export fewer functions")?;
+        debug_assert_eq!(plan.mode, self.mode);
+        Ok(())
+    }
+
+    /// The hook imports, as items of an import section.
+    pub(super) fn encode_hook_imports(&self) -> (u32, Vec<u8>) {
+        let mut section = ImportSection::new();
+        for (hook, type_index) in &self.hooks {
+            section.import(HOOK_MODULE, hook.name(), EntityType::Function(*type_index));
+        }
+        splice::split_section(&section)
+    }
+
+    fn place_counters(&mut self, info: &ModuleInfo, plan: &Plan) {
+        let mut next = self.globals_original + u32::from(plan.mode == Mode::Calls);
+        if plan.gates_only {
+            self.gate_masks = vec![0; info.functions.len().div_ceil(32)];
+            for index in (self.imported..self.original).filter(|index| plan.is_hooked(*index)) {
+                self.gate_masks[(index / 32) as usize] |= 1 << (index % 32);
+            }
+        }
+        let counted: Vec<bool> = match plan.gates_only {
+            true => self.gate_masks.iter().map(|mask| *mask != 0).collect(),
+            false => (0..self.original).map(|index| plan.is_hooked(index)).collect(),
+        };
+        self.counters = counted
+            .into_iter()
+            .map(|counted| {
+                let global = if counted { next } else { NONE };
+                next += u32::from(counted);
+                global
+            })
+            .collect();
+        self.globals_added = next - self.globals_original;
+    }
+
+    fn place_hooks(&mut self, info: &ModuleInfo, plan: &Plan) {
+        let mut used = vec![Hook::Module];
+        let functions = || (0..self.original).filter_map(|index| info.functions[index as usize].body.as_ref().map(|body| (index, body)));
+        used.extend([Hook::Enter, Hook::Exit]);
+        if functions().any(|(index, body)| plan.is_hooked(index) && body.facts.handlers > 0) {
+            used.push(Hook::Unwind);
+        }
+        if plan.thunks() > 0 || info.start.is_some() {
+            used.extend([Hook::Begin, Hook::End]);
+        }
+        if !plan.allocators.is_empty() {
+            used.push(alloc_hook(info));
+        }
+        for (index, body) in functions() {
+            for (uses, hook) in [(body.facts.grows_32, Hook::Grow), (body.facts.grows_64, Hook::Grow64)] {
+                if uses && !used.contains(&hook) && plan.hooks_grow(info, index) {
+                    used.push(hook);
+                }
+            }
+        }
+        used.sort();
+        for hook in used {
+            let types = |list: &[ValueType]| list.iter().map(|r#type| value_type(*r#type)).collect();
+            let type_index = self.types.intern(types(hook.params()), types(hook.results()));
+            self.hooks.push((hook, type_index));
+        }
+    }
+
+    fn place_block_types(&mut self, info: &ModuleInfo, plan: &Plan) {
+        for (index, function) in info.functions.iter().enumerate() {
+            let early = function.body.as_ref().is_some_and(|body| body.facts.leaves_early);
+            let Some(r#type) = info.function_type(index as u32) else { continue };
+            if early && r#type.results.len() > 1 && plan.is_hooked(index as u32) {
+                let block = self.types.intern(Box::default(), r#type.results.clone());
+                self.block_types.insert(function.type_index, block);
+            }
+        }
+    }
+
+    fn place_functions(&mut self, info: &ModuleInfo, plan: &Plan) {
+        let start_type = self.types.intern(Box::default(), Box::default());
+        self.inject(InjectedKind::Start, start_type);
+        for index in (0..self.imported).filter(|index| plan.is_hooked(*index)) {
+            if info.functions[index as usize].called {
+                let wrapper = self.inject(InjectedKind::HostCall(index), info.functions[index as usize].type_index);
+                self.host_call[index as usize] = wrapper.0;
+            }
+        }
+        if !plan.allocators.is_empty() {
+            self.allocator = vec![NONE; info.functions.len()];
+        }
+        for allocator in &plan.allocators {
+            let r#type = info.function_type(allocator.index).expect("an allocator's type was checked");
+            let params = r#type.params.iter().copied().chain([ValType::I32]).collect();
+            let type_index = self.types.intern(params, r#type.results.clone());
+            let wrapper = self.inject(InjectedKind::Allocator(allocator.index), type_index);
+            self.allocator[allocator.index as usize] = wrapper.0;
+        }
+        for allocator in plan.allocators.iter().filter(|allocator| allocator.entry == Entry::Reference) {
+            let type_index = info.functions[allocator.index as usize].type_index;
+            let entry = self.inject(InjectedKind::Reference(allocator.index), type_index);
+            self.reference.insert(allocator.index, entry);
+        }
+        for (index, function) in plan.functions.iter().enumerate() {
+            if function.boundary == Boundary::Thunk {
+                let thunk = self.inject(InjectedKind::Thunk(index as u32), info.functions[index].type_index);
+                self.export[index] = thunk.0;
+            }
+        }
+    }
+
+    fn place_accessors(&mut self, plan: &Plan) {
+        if !(0..self.original).any(|index| self.counter(index).is_some()) {
+            return;
+        }
+        for access in [Access::Get, Access::Set] {
+            let (params, results) = match access {
+                Access::Get => ([ValType::I32].as_slice().into(), [ValType::I64].as_slice().into()),
+                Access::Set => ([ValType::I32, ValType::I64].as_slice().into(), Box::default()),
+            };
+            let type_index = self.types.intern(params, results);
+            self.inject(InjectedKind::Accessor(access), type_index);
+            for leaf in 0..self.original.div_ceil(LEAF_FUNCTIONS) {
+                let mut run = leaf * LEAF_FUNCTIONS..self.original.min((leaf + 1) * LEAF_FUNCTIONS);
+                if run.any(|index| self.counter(index).is_some()) {
+                    self.inject(InjectedKind::Leaf(access, leaf), type_index);
+                }
+            }
+        }
+        debug_assert_eq!(plan.gates_only, self.gates_only);
+    }
+
+    fn inject(&mut self, kind: InjectedKind, type_index: u32) -> OutputIndex {
+        self.injected.push(Injected { kind, type_index });
+        self.injected_index(self.injected.len() - 1)
+    }
+}
+
+/// The hook that reports allocators: as wide as the first memory's index.
+pub(super) fn alloc_hook(info: &ModuleInfo) -> Hook {
+    if info.memories.first().is_some_and(|memory| memory.is_64) { Hook::Alloc64 } else { Hook::Alloc }
+}
+
+/// True when the allocator's shape reads or gives addresses at all: every shape does, but Go's are unknown (rule A6).
+pub(super) fn knows_addresses(shape: Shape, collected: bool) -> bool {
+    !collected && shape != Shape::GoGive
+}
+
+fn value_type(r#type: ValueType) -> ValType {
+    match r#type {
+        ValueType::I32 => ValType::I32,
+        ValueType::I64 => ValType::I64,
+    }
+}
+
+fn check(what: &'static str, value: usize, max: usize, remedy: &'static str) -> Result<(), Error> {
+    if value <= max {
+        return Ok(());
+    }
+    Err(Error::Limit { place: Default::default(), what, value: value as u64, max: max as u64, remedy })
+}
+
+/// The types that the output adds, each once.
+#[derive(Default)]
+pub(super) struct Types {
+    first: u32,
+    list: Vec<FunctionType>,
+    known: HashMap<(Box<[ValType]>, Box<[ValType]>), u32>,
+}
+
+impl Types {
+    fn intern(&mut self, params: Box<[ValType]>, results: Box<[ValType]>) -> u32 {
+        let next = self.first + self.list.len() as u32;
+        let list = &mut self.list;
+        *self.known.entry((params, results)).or_insert_with_key(|(params, results)| {
+            list.push(FunctionType { params: params.clone(), results: results.clone(), shared: false });
+            next
+        })
+    }
+
+    /// The types, as items of a type section.
+    pub fn encode(&self) -> (u32, Vec<u8>) {
+        let mut section = TypeSection::new();
+        let list = |types: &[ValType]| -> Vec<wasm_encoder::ValType> {
+            types.iter().map(|r#type| RoundtripReencoder.val_type(*r#type).expect("type indices do not move")).collect()
+        };
+        for r#type in &self.list {
+            section.ty().function(list(&r#type.params), list(&r#type.results));
+        }
+        splice::split_section(&section)
+    }
+}
