@@ -16,10 +16,14 @@ pub enum Error {
         offset: u64,
     },
     /// The bytes are a component.
-    #[error("this is a component, not a core module; extract its core modules (wasm-tools component unbundle) and instrument those")]
+    #[error(
+        "this is a component, not a core module; extract its core modules (wasm-tools component unbundle) and instrument those"
+    )]
     Component,
     /// The bytes are an object file that still needs a linker.
-    #[error("section `{section}` (at offset {offset:#x}): this is a relocatable object; link it first and instrument the result")]
+    #[error(
+        "section `{section}` (at offset {offset:#x}): this is a relocatable object; link it first and instrument the result"
+    )]
     Relocatable {
         /// Name of the section that says so.
         section: String,
@@ -90,7 +94,9 @@ impl Error {
 
     /// Says which function it is about.
     pub(crate) fn in_function(mut self, index: u32) -> Error {
-        if let Error::Malformed { place, .. } | Error::NoSuchFunction { place, .. } | Error::Limit { place, .. } = &mut self {
+        if let Error::Malformed { place, .. } | Error::NoSuchFunction { place, .. } | Error::Limit { place, .. } =
+            &mut self
+        {
             place.function = Some(index);
         }
         self
@@ -98,7 +104,8 @@ impl Error {
 
     /// Adds a function's name to the place, where it is known by now.
     pub(crate) fn named(mut self, name: impl FnOnce(u32) -> String) -> Error {
-        if let Error::Malformed { place, .. } | Error::NoSuchFunction { place, .. } | Error::Limit { place, .. } = &mut self
+        if let Error::Malformed { place, .. } | Error::NoSuchFunction { place, .. } | Error::Limit { place, .. } =
+            &mut self
             && let Some(index) = place.function
             && place.name.is_empty()
         {

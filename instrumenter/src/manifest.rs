@@ -67,9 +67,5 @@ fn memory(memory: &crate::info::Memory) -> manifest::Memory {
 }
 
 fn allocator(allocator: &crate::plan::Allocator) -> manifest::Allocator {
-    manifest::Allocator {
-        index: allocator.index,
-        family: allocator.family.to_string(),
-        collected: allocator.collected,
-    }
+    manifest::Allocator { index: allocator.index, family: allocator.family.to_string(), collected: allocator.collected }
 }

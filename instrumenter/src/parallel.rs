@@ -64,7 +64,9 @@ fn window_results<T: Sync, R: Send, E: Send>(
         let others: Vec<_> = rest.iter().map(|run| scope.spawn(move || work(run))).collect();
         let mut results = vec![work(first)];
         // A panic of ours in a worker is our bug: let it go on here.
-        results.extend(others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))));
+        results.extend(
+            others.into_iter().map(|other| other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))),
+        );
         results
     })
 }

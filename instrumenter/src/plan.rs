@@ -7,8 +7,8 @@ mod select;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use waspect_abi::manifest::Mode;
 use waspect_abi::hooks::HOOK_MODULE;
+use waspect_abi::manifest::Mode;
 use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, MANIFEST_SECTION};
 
 use crate::info::ModuleInfo;
@@ -256,9 +256,7 @@ fn boundary(info: &ModuleInfo, index: u32, calls: bool) -> Boundary {
 fn refuse_objects(info: &ModuleInfo) -> Result<(), Error> {
     let object = |name: &str| name == "linking" || name.starts_with("reloc.");
     match info.sections.iter().find(|section| section.id == 0 && object(&section.name)) {
-        Some(section) => {
-            Err(Error::Relocatable { section: section.name.clone(), offset: section.range.start as u64 })
-        }
+        Some(section) => Err(Error::Relocatable { section: section.name.clone(), offset: section.range.start as u64 }),
         None => Ok(()),
     }
 }
@@ -307,14 +305,19 @@ impl fmt::Display for Warning {
                 write!(f, "section `{}` ({bytes} bytes) describes code that moves: dropped", name.escape_debug())
             }
             Warning::GatesOnly { functions } => {
-                write!(f, "{functions} functions are selected: above {COUNTERS_MAX} they have gates but no exact counters")
+                write!(
+                    f,
+                    "{functions} functions are selected: above {COUNTERS_MAX} they have gates but no exact counters"
+                )
             }
             Warning::ManyCounters { functions } => {
-                write!(f, "{functions} counters: above {COUNTERS_MAX} some engines instantiate slowly; narrow with --include")
+                write!(
+                    f,
+                    "{functions} counters: above {COUNTERS_MAX} some engines instantiate slowly; narrow with --include"
+                )
             }
             Warning::NoNames => f.write_str("the module has no names: functions show up as numbers"),
             Warning::NothingSelected => f.write_str("nothing is selected: the output is the input"),
         }
     }
 }
-

@@ -11,10 +11,10 @@ mod layout;
 mod names;
 mod splice;
 
-use waspect_abi::manifest::Mode;
-use waspect_abi::{BuildId, MANIFEST_SECTION, Manifest};
 use wasm_encoder::{ConstExpr, Encode, ExportKind, ExportSection, GlobalSection, GlobalType};
 use wasmparser::{BinaryReader, ExternalKind};
+use waspect_abi::manifest::Mode;
+use waspect_abi::{BuildId, MANIFEST_SECTION, Manifest};
 
 use crate::info::{ModuleInfo, Section, in_section, sections as section_id, stands_before};
 use crate::mutants::Mutant;

@@ -80,50 +80,111 @@ impl Sites {
     fn try_table(&mut self, table: &wasmparser::TryTable) -> Site {
         self.catches.clear();
         self.catches.extend(table.catches.iter().map(|catch| match *catch {
-            Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => label,
+            Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => {
+                label
+            }
         }));
         self.open(Site::OpenTryTable)
     }
 
     fn resume(&mut self, table: &wasmparser::ResumeTable) -> Site {
-        let out = table.handlers.iter().any(
-            |handler| matches!(handler, wasmparser::Handle::OnLabel { label, .. } if *label == self.depth),
-        );
+        let out = table
+            .handlers
+            .iter()
+            .any(|handler| matches!(handler, wasmparser::Handle::OnLabel { label, .. } if *label == self.depth));
         if out { Site::BranchOut } else { Site::Plain }
     }
 }
 
 /// One operator's method: the few that matter by name, the rest plain.
 macro_rules! site {
-    (visit_block, $s:ident $(, $arg:ident)*) => { $s.open(Site::Open) };
-    (visit_if, $s:ident $(, $arg:ident)*) => { $s.open(Site::Open) };
-    (visit_try, $s:ident $(, $arg:ident)*) => { $s.open(Site::Open) };
-    (visit_loop, $s:ident $(, $arg:ident)*) => { $s.open(Site::OpenLoop) };
-    (visit_try_table, $s:ident, $table:ident) => { $s.try_table(&$table) };
-    (visit_catch, $s:ident $(, $arg:ident)*) => { Site::Handler };
-    (visit_catch_all, $s:ident) => { Site::Handler };
-    (visit_end, $s:ident) => { $s.close() };
-    (visit_delegate, $s:ident $(, $arg:ident)*) => { $s.close() };
-    (visit_br, $s:ident, $label:ident) => { $s.branch($label) };
-    (visit_br_if, $s:ident, $label:ident) => { $s.branch($label) };
-    (visit_br_table, $s:ident, $targets:ident) => { $s.branch_table(&$targets) };
-    (visit_br_on_null, $s:ident, $label:ident) => { $s.branch($label) };
-    (visit_br_on_non_null, $s:ident, $label:ident) => { $s.branch($label) };
-    (visit_br_on_cast, $s:ident, $label:ident $(, $arg:ident)*) => { $s.branch($label) };
-    (visit_br_on_cast_fail, $s:ident, $label:ident $(, $arg:ident)*) => { $s.branch($label) };
-    (visit_br_on_cast_desc_eq, $s:ident, $label:ident $(, $arg:ident)*) => { $s.branch($label) };
-    (visit_br_on_cast_desc_eq_fail, $s:ident, $label:ident $(, $arg:ident)*) => { $s.branch($label) };
-    (visit_resume, $s:ident, $cont:ident, $table:ident) => { $s.resume(&$table) };
-    (visit_resume_throw, $s:ident, $cont:ident, $tag:ident, $table:ident) => { $s.resume(&$table) };
-    (visit_resume_throw_ref, $s:ident, $cont:ident, $table:ident) => { $s.resume(&$table) };
-    (visit_return, $s:ident) => { Site::Return };
-    (visit_call, $s:ident, $function:ident) => { Site::Call($function) };
-    (visit_return_call, $s:ident, $function:ident) => { Site::TailCall($function) };
-    (visit_return_call_indirect, $s:ident $(, $arg:ident)*) => { Site::TailCallDynamic };
-    (visit_return_call_ref, $s:ident $(, $arg:ident)*) => { Site::TailCallDynamic };
-    (visit_ref_func, $s:ident, $function:ident) => { Site::RefFunc($function) };
-    (visit_memory_grow, $s:ident, $memory:ident) => { Site::Grow($memory) };
-    ($other:ident, $s:ident $(, $arg:ident)*) => { Site::Plain };
+    (visit_block, $s:ident $(, $arg:ident)*) => {
+        $s.open(Site::Open)
+    };
+    (visit_if, $s:ident $(, $arg:ident)*) => {
+        $s.open(Site::Open)
+    };
+    (visit_try, $s:ident $(, $arg:ident)*) => {
+        $s.open(Site::Open)
+    };
+    (visit_loop, $s:ident $(, $arg:ident)*) => {
+        $s.open(Site::OpenLoop)
+    };
+    (visit_try_table, $s:ident, $table:ident) => {
+        $s.try_table(&$table)
+    };
+    (visit_catch, $s:ident $(, $arg:ident)*) => {
+        Site::Handler
+    };
+    (visit_catch_all, $s:ident) => {
+        Site::Handler
+    };
+    (visit_end, $s:ident) => {
+        $s.close()
+    };
+    (visit_delegate, $s:ident $(, $arg:ident)*) => {
+        $s.close()
+    };
+    (visit_br, $s:ident, $label:ident) => {
+        $s.branch($label)
+    };
+    (visit_br_if, $s:ident, $label:ident) => {
+        $s.branch($label)
+    };
+    (visit_br_table, $s:ident, $targets:ident) => {
+        $s.branch_table(&$targets)
+    };
+    (visit_br_on_null, $s:ident, $label:ident) => {
+        $s.branch($label)
+    };
+    (visit_br_on_non_null, $s:ident, $label:ident) => {
+        $s.branch($label)
+    };
+    (visit_br_on_cast, $s:ident, $label:ident $(, $arg:ident)*) => {
+        $s.branch($label)
+    };
+    (visit_br_on_cast_fail, $s:ident, $label:ident $(, $arg:ident)*) => {
+        $s.branch($label)
+    };
+    (visit_br_on_cast_desc_eq, $s:ident, $label:ident $(, $arg:ident)*) => {
+        $s.branch($label)
+    };
+    (visit_br_on_cast_desc_eq_fail, $s:ident, $label:ident $(, $arg:ident)*) => {
+        $s.branch($label)
+    };
+    (visit_resume, $s:ident, $cont:ident, $table:ident) => {
+        $s.resume(&$table)
+    };
+    (visit_resume_throw, $s:ident, $cont:ident, $tag:ident, $table:ident) => {
+        $s.resume(&$table)
+    };
+    (visit_resume_throw_ref, $s:ident, $cont:ident, $table:ident) => {
+        $s.resume(&$table)
+    };
+    (visit_return, $s:ident) => {
+        Site::Return
+    };
+    (visit_call, $s:ident, $function:ident) => {
+        Site::Call($function)
+    };
+    (visit_return_call, $s:ident, $function:ident) => {
+        Site::TailCall($function)
+    };
+    (visit_return_call_indirect, $s:ident $(, $arg:ident)*) => {
+        Site::TailCallDynamic
+    };
+    (visit_return_call_ref, $s:ident $(, $arg:ident)*) => {
+        Site::TailCallDynamic
+    };
+    (visit_ref_func, $s:ident, $function:ident) => {
+        Site::RefFunc($function)
+    };
+    (visit_memory_grow, $s:ident, $memory:ident) => {
+        Site::Grow($memory)
+    };
+    ($other:ident, $s:ident $(, $arg:ident)*) => {
+        Site::Plain
+    };
 }
 
 macro_rules! visit {

@@ -96,7 +96,11 @@ fn unescape(name: &str) -> Cow<'_, str> {
     let mut parts = name.split('\\');
     let mut out = parts.next().unwrap_or_default().to_string();
     for part in parts {
-        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|byte| (b' '..=b'~').contains(byte)) {
+        match part
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .filter(|byte| (b' '..=b'~').contains(byte))
+        {
             Some(byte) => {
                 out.push(byte.into());
                 out.push_str(&part[2..]);

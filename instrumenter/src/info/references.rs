@@ -19,11 +19,7 @@ pub(crate) struct Reference {
 }
 
 /// Finds the references of a table, global or element section, in the order of their bytes; no other section has any.
-pub(crate) fn in_section(
-    module: &[u8],
-    section: &Section,
-    mut found: impl FnMut(Reference),
-) -> wasmparser::Result<()> {
+pub(crate) fn in_section(module: &[u8], section: &Section, mut found: impl FnMut(Reference)) -> wasmparser::Result<()> {
     let reader = || BinaryReader::new(&module[section.range.clone()], section.range.start as u64);
     match section.id {
         super::sections::TABLE => {

@@ -199,7 +199,11 @@ impl<'a> Reading<'a> {
             TypeRef::Global(global) => {
                 self.info.globals.push(global_facts(&global));
                 let mutable = if global.mutable { "mut " } else { "" };
-                (ExternalKind::Global, self.info.globals.len() as u32 - 1, format!("global {mutable}{}", global.content_type))
+                (
+                    ExternalKind::Global,
+                    self.info.globals.len() as u32 - 1,
+                    format!("global {mutable}{}", global.content_type),
+                )
             }
             TypeRef::Tag(_) => {
                 self.info.tags += 1;
@@ -243,7 +247,8 @@ impl<'a> Reading<'a> {
         if self.bodies != total - info.imported_functions as usize {
             return Err(broken("fewer bodies than functions", self.module.len()));
         }
-        if let Some(function) = info.functions.iter().find(|function| function.type_index as usize >= info.types.len()) {
+        if let Some(function) = info.functions.iter().find(|function| function.type_index as usize >= info.types.len())
+        {
             return Err(broken(format!("function type {} does not exist", function.type_index), self.module.len()));
         }
         let missing = |index: u32| broken(format!("function {index} does not exist"), self.module.len());

@@ -125,7 +125,9 @@ impl Found {
         }
         if !fits(info, index, signature) {
             let found = info.function_type(index).map(ToString::to_string).unwrap_or_default();
-            return refuse(format!("its type {found} does not fit {role:?}, which is {signature:?} (p: address or size)"));
+            return refuse(format!(
+                "its type {found} does not fit {role:?}, which is {signature:?} (p: address or size)"
+            ));
         }
         self.allocators.retain(|allocator| allocator.index != index);
         self.inside[index as usize] = true;

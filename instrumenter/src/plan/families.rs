@@ -4,7 +4,7 @@
 //! `i64` where the first memory is indexed by `i64`), `i` is an `i32`, and `*` at the end stands for any further parameters.
 
 use super::Shape;
-use super::Shape::{Free, Give, GoGive, GiveInto, Resize};
+use super::Shape::{Free, Give, GiveInto, GoGive, Resize};
 
 /// Allocator functions that belong together.
 pub(super) struct Family {
@@ -119,10 +119,26 @@ pub(super) const FAMILIES: &[Family] = &[
             member(&["__rust_dealloc", "__rdl_dealloc", "__rg_dealloc"], "ppp:", Free { old: 0 }),
             member(&["__rust_realloc", "__rdl_realloc", "__rg_realloc"], "pppp:p", Resize { old: 0, size: 3 }),
             // The optimiser often drops the receiver, a constant.
-            member(&["<dlmalloc::dlmalloc::Dlmalloc<A>>::malloc", "dlmalloc::dlmalloc::Dlmalloc<A>::malloc"], "p:p", SIZE_FIRST),
-            member(&["<dlmalloc::dlmalloc::Dlmalloc<A>>::malloc", "dlmalloc::dlmalloc::Dlmalloc<A>::malloc"], "pp:p", SIZE_SECOND),
-            member(&["<dlmalloc::dlmalloc::Dlmalloc<A>>::free", "dlmalloc::dlmalloc::Dlmalloc<A>::free"], "p:", Free { old: 0 }),
-            member(&["<dlmalloc::dlmalloc::Dlmalloc<A>>::free", "dlmalloc::dlmalloc::Dlmalloc<A>::free"], "pp:", Free { old: 1 }),
+            member(
+                &["<dlmalloc::dlmalloc::Dlmalloc<A>>::malloc", "dlmalloc::dlmalloc::Dlmalloc<A>::malloc"],
+                "p:p",
+                SIZE_FIRST,
+            ),
+            member(
+                &["<dlmalloc::dlmalloc::Dlmalloc<A>>::malloc", "dlmalloc::dlmalloc::Dlmalloc<A>::malloc"],
+                "pp:p",
+                SIZE_SECOND,
+            ),
+            member(
+                &["<dlmalloc::dlmalloc::Dlmalloc<A>>::free", "dlmalloc::dlmalloc::Dlmalloc<A>::free"],
+                "p:",
+                Free { old: 0 },
+            ),
+            member(
+                &["<dlmalloc::dlmalloc::Dlmalloc<A>>::free", "dlmalloc::dlmalloc::Dlmalloc<A>::free"],
+                "pp:",
+                Free { old: 1 },
+            ),
             member(
                 &["<dlmalloc::dlmalloc::Dlmalloc<A>>::memalign", "dlmalloc::dlmalloc::Dlmalloc<A>::memalign"],
                 "pp:p",
@@ -153,32 +169,34 @@ pub(super) const FAMILIES: &[Family] = &[
         name: "canonical-abi",
         collected: false,
         members: &[member(
-            &["cabi_realloc", "cabi_realloc_wit_bindgen*", "canonical_abi_realloc", "cabi_import_realloc", "cabi_export_realloc"],
+            &[
+                "cabi_realloc",
+                "cabi_realloc_wit_bindgen*",
+                "canonical_abi_realloc",
+                "cabi_import_realloc",
+                "cabi_export_realloc",
+            ],
             "pppp:p",
             Resize { old: 0, size: 3 },
         )],
         kin: &[],
     },
-    Family {
-        name: "go",
-        collected: true,
-        members: &[member(&["runtime.mallocgc*"], "i:i", GoGive)],
-        kin: &[],
-    },
+    Family { name: "go", collected: true, members: &[member(&["runtime.mallocgc*"], "i:i", GoGive)], kin: &[] },
     Family {
         name: "tinygo",
         collected: true,
-        members: &[
-            member(&["runtime.alloc"], "pp:p", SIZE_FIRST),
-            member(&["runtime.alloc"], "ppp:p", SIZE_FIRST),
-        ],
+        members: &[member(&["runtime.alloc"], "pp:p", SIZE_FIRST), member(&["runtime.alloc"], "ppp:p", SIZE_FIRST)],
         kin: &["runtime.alloc*"],
     },
     Family {
         name: "assemblyscript",
         collected: true,
         members: &[
-            member(&["__new", "~lib/rt/itcms/__new", "~lib/rt/tcms/__new", "~lib/rt/stub/__new", "~lib/rt/__new"], "pi:p", SIZE_FIRST),
+            member(
+                &["__new", "~lib/rt/itcms/__new", "~lib/rt/tcms/__new", "~lib/rt/stub/__new", "~lib/rt/__new"],
+                "pi:p",
+                SIZE_FIRST,
+            ),
             member(&["__alloc", "~lib/rt/tlsf/__alloc", "~lib/rt/stub/__alloc", "~lib/rt/__alloc"], "p:p", SIZE_FIRST),
             member(&["__alloc", "~lib/rt/__alloc"], "pi:p", SIZE_FIRST),
         ],

@@ -2,8 +2,8 @@
 //!
 //! Two levels, a root and leaves of [`LEAF_FUNCTIONS`]: a flat `br_table` of 60,000 arms took an engine 12 s to compile.
 
-use waspect_abi::GATE_BIT;
 use wasm_encoder::{BlockType, Function, InstructionSink};
+use waspect_abi::GATE_BIT;
 
 use super::layout::{Access, Counter, InjectedKind, LEAF_FUNCTIONS, Layout};
 use crate::info::ModuleInfo;

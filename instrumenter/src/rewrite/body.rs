@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use waspect_abi::Hook;
-use waspect_abi::manifest::Mode;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
 use wasmparser::{BinaryReader, FunctionBody, OperatorsReader, OperatorsReaderAllocations};
+use waspect_abi::Hook;
+use waspect_abi::manifest::Mode;
 
 use super::hooks::Hooks;
 use super::layout::{Layout, Target};

@@ -1,7 +1,7 @@
 //! The few instruction sequences that call hooks and count. Everything injected is made of these.
 
-use waspect_abi::Hook;
 use wasm_encoder::{BlockType, InstructionSink};
+use waspect_abi::Hook;
 
 use super::layout::{Counter, Layout};
 use crate::mutants::{Mutant, Seed};

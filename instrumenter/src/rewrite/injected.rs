@@ -1,7 +1,7 @@
 //! The bodies of the functions that the output adds.
 
-use waspect_abi::{ABI_VERSION, Hook};
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemArgTarget, ValType};
+use waspect_abi::{ABI_VERSION, Hook};
 
 use super::accessors;
 use super::hooks::Hooks;
@@ -180,7 +180,9 @@ impl Report<'_> {
         sink.local_set(self.result);
         self.caller(sink);
         match self.allocator.shape {
-            Shape::Resize { old, .. } => { sink.local_get(old; }),
+            Shape::Resize { old, .. } => {
+                sink.local_get(old);
+            }
             _ => self.constant(sink, 0),
         }
         self.new_address(sink);
@@ -203,7 +205,9 @@ impl Report<'_> {
                 };
                 sink.end();
             }
-            shape if knows_addresses(shape, self.allocator.collected) => { sink.local_get(self.result; }),
+            shape if knows_addresses(shape, self.allocator.collected) => {
+                sink.local_get(self.result);
+            }
             _ => self.constant(sink, -1),
         }
     }

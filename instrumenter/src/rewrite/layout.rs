@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use waspect_abi::hooks::HOOK_MODULE;
-use waspect_abi::manifest::Mode;
-use waspect_abi::{BASE_REFUSED, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT, Hook, ValueType};
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{EntityType, ImportSection, TypeSection};
 use wasmparser::ValType;
+use waspect_abi::hooks::HOOK_MODULE;
+use waspect_abi::manifest::Mode;
+use waspect_abi::{BASE_REFUSED, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT, Hook, ValueType};
 
 use super::splice;
 use crate::info::{FunctionType, ModuleInfo};
@@ -192,7 +192,11 @@ impl Layout {
     /// A function's counter or gate.
     pub(super) fn counter(&self, index: u32) -> Option<Counter> {
         if !self.gates_only {
-            return self.counters.get(index as usize).filter(|global| **global != NONE).map(|global| Counter::Full(*global));
+            return self
+                .counters
+                .get(index as usize)
+                .filter(|global| **global != NONE)
+                .map(|global| Counter::Full(*global));
         }
         let word = (index / 32) as usize;
         let is_set = self.gate_masks.get(word).is_some_and(|mask| mask >> (index % 32) & 1 == 1);
@@ -305,7 +309,10 @@ impl Layout {
 
     fn place_hooks(&mut self, info: &ModuleInfo, plan: &Plan) {
         let mut used = vec![Hook::Module];
-        let functions = || (0..self.original).filter_map(|index| info.functions[index as usize].body.as_ref().map(|body| (index, body)));
+        let functions = || {
+            (0..self.original)
+                .filter_map(|index| info.functions[index as usize].body.as_ref().map(|body| (index, body)))
+        };
         used.extend([Hook::Enter, Hook::Exit]);
         if functions().any(|(index, body)| plan.is_hooked(index) && body.facts.handlers > 0) {
             used.push(Hook::Unwind);

@@ -1,0 +1,4 @@
+;; RUN: calls include=nothing
+(module
+  (memory 1)
+  (func $malloc (export "malloc") (param i32) (result i32) (memory.grow (local.get 0))))

@@ -1,0 +1,5 @@
+;; RUN: calls only-imports
+(module
+  (import "env" "log" (func $log))
+  (func $inner (call $log))
+  (func (export "outer") (call $inner)))

@@ -1,0 +1,2 @@
+;; RUN: counts
+(module (func (export "waspect_counter_get")))

@@ -1,0 +1,2 @@
+;; RUN: calls
+(module (func) (@custom "linking" "x"))
