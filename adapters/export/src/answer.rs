@@ -3,7 +3,7 @@
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
-use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::Signal;
 use crate::transport::{Answer, Failure, printable};
@@ -20,15 +20,21 @@ pub(crate) fn from_protobuf(signal: Signal, body: &[u8]) -> Answer {
     accepted(partial)
 }
 
-/// An acknowledgement in JSON.
+/// An acknowledgement in JSON. Read by hand: the generated types want numbers where the specification writes strings.
 pub(crate) fn from_json(signal: Signal, body: &[u8]) -> Answer {
-    fn parse<T: DeserializeOwned + Into<Partial>>(body: &[u8]) -> serde_json::Result<Partial> {
-        serde_json::from_slice::<T>(body).map(Into::into)
-    }
-    accepted(match signal {
-        Signal::Traces => parse::<ExportTraceServiceResponse>(body),
-        Signal::Metrics => parse::<ExportMetricsServiceResponse>(body),
-    })
+    let rejected = match signal {
+        Signal::Traces => "rejectedSpans",
+        Signal::Metrics => "rejectedDataPoints",
+    };
+    accepted(serde_json::from_slice::<Map<String, Value>>(body).map(|response| {
+        let partial = response.get("partialSuccess");
+        let field = |name| partial.and_then(|partial| partial.get(name));
+        let number = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        Partial {
+            rejected: field(rejected).and_then(number).unwrap_or(0),
+            message: field("errorMessage").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        }
+    }))
 }
 
 fn accepted<E: std::fmt::Display>(partial: Result<Partial, E>) -> Answer {
@@ -44,7 +50,6 @@ fn accepted<E: std::fmt::Display>(partial: Result<Partial, E>) -> Answer {
 }
 
 /// The partial success of either signal; all zero when there is none.
-#[derive(Default)]
 struct Partial {
     rejected: i64,
     message: String,

@@ -31,6 +31,10 @@ pub fn current() -> Option<Parent> {
 
 /// The span that W3C headers name; `None` when `traceparent` is not valid. A bad `tracestate` is left out, as the W3C asks.
 pub fn from_headers(traceparent: &str, tracestate: Option<&str>) -> Option<Parent> {
+    // The SDK's propagator takes ids that are too short.
+    if !traceparent.trim().split('-').map(str::len).take(4).eq([2, 32, 16, 2]) {
+        return None;
+    }
     let mut headers = HashMap::from([("traceparent".to_owned(), traceparent.trim().to_owned())]);
     headers.extend(tracestate.map(|state| ("tracestate".to_owned(), state.trim().to_owned())));
     // Not into the current context: a span that is active there would stand in for a header that is not valid.
