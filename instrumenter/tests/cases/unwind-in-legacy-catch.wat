@@ -3,7 +3,10 @@
   (tag $oops (param i32))
   (func $risky (throw $oops (i32.const 1)))
   (func $careful (result i32)
-    (try (result i32)
-      (do (call $risky) (i32.const 0))
-      (catch $oops)
-      (catch_all (i32.const -1)))))
+    try (result i32)
+      call $risky
+      i32.const 0
+    catch $oops
+    catch_all
+      i32.const -1
+    end))
