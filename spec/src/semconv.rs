@@ -105,6 +105,12 @@ pub mod attribute {
     pub const SERVICE_NAME: &str = "service.name";
     /// True on the one series that holds what is beyond the cardinality limit. Type: boolean. (stable)
     pub const OTEL_METRIC_OVERFLOW: &str = "otel.metric.overflow";
+    /// Who made the telemetry: `waspect`. Type: string. (stable)
+    pub const TELEMETRY_SDK_NAME: &str = "telemetry.sdk.name";
+    /// What was observed: `webassembly`. Type: string. (stable)
+    pub const TELEMETRY_SDK_LANGUAGE: &str = "telemetry.sdk.language";
+    /// Version of Waspect. Type: string. (stable)
+    pub const TELEMETRY_SDK_VERSION: &str = "telemetry.sdk.version";
 }
 
 /// Names of span events.

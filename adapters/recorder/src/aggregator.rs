@@ -1,10 +1,42 @@
-//! The aggregator: one a process. It merges deltas and encodes them; it knows no recorder's inside, no clock, no socket.
+//! The aggregator: one a process. It merges deltas and hands out figures; it knows no recorder's inside, no clock, no socket.
 
-use crate::{Config, Delta, Profile, Resource, Snapshot, Untimed};
+use crate::catalog::Catalog;
+use crate::delta::Delta;
+use crate::drops::Drops;
+use crate::functions::NONE;
+use crate::governor::Governor;
+use crate::histogram::Histogram;
+use crate::otlp::{self, traces};
+use crate::series::Exported;
+use crate::tree;
+use crate::{Config, DropReason, Profile, Resource, Untimed};
+
+/// Encoded spans that wait to be taken, in bytes; what comes on top is dropped and counted.
+const SPAN_BYTES_MAX: usize = 32 << 20;
+
+/// Most codes and functions of errors.
+const ERRORS_MAX: usize = 1_000;
 
 /// Merges the deltas of any number of recorders into one stream.
 #[derive(Debug)]
-pub struct Aggregator {}
+pub struct Aggregator {
+    pub(crate) config: Config,
+    /// The encoded resource.
+    pub(crate) resource: Vec<u8>,
+    pub(crate) start_unix_ns: u64,
+    pub(crate) catalog: Catalog,
+    pub(crate) tree: Vec<MergedNode>,
+    children: crate::table::Table<u32>,
+    spans: Vec<u8>,
+    spans_waiting: u64,
+    scratch: Vec<u8>,
+    pub(crate) totals: Totals,
+    pub(crate) shared_histogram: Histogram,
+    pub(crate) errors: Vec<MergedError>,
+    pub(crate) drops: Drops,
+    pub(crate) governor: Governor,
+    pub(crate) exported: Exported,
+}
 
 /// An encoded OTLP request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,44 +47,163 @@ pub struct Batch {
     pub items: u64,
 }
 
+/// What belongs to the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) spans: u64,
+    pub(crate) busy: u64,
+    pub(crate) hooks: u64,
+}
+
+/// A node of the merged call tree. The first is above all stacks, the second holds what found no room.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MergedNode {
+    pub(crate) parent: u32,
+    /// Place in the catalog.
+    pub(crate) function: u32,
+    pub(crate) figures: tree::Figures,
+}
+
+/// Errors of one code at one function.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MergedError {
+    pub(crate) code: String,
+    pub(crate) function: String,
+    pub(crate) count: u64,
+    pub(crate) told: u64,
+    pub(crate) message: String,
+}
+
 impl Aggregator {
     /// An aggregator for a process that `resource` describes and that began now.
-    pub fn new(_config: &Config, _resource: Resource, _start_unix_ns: u64) -> Aggregator {
-        todo!()
+    pub fn new(config: &Config, resource: Resource, start_unix_ns: u64) -> Aggregator {
+        Aggregator {
+            config: config.clone(),
+            resource: otlp::resource(&resource),
+            start_unix_ns,
+            catalog: Catalog::new(config.limits.histograms_max),
+            tree: vec![MergedNode::default(); 2],
+            children: crate::table::Table::new(start_unix_ns),
+            spans: Vec::new(),
+            spans_waiting: 0,
+            scratch: Vec::new(),
+            totals: Totals::default(),
+            shared_histogram: Histogram::default(),
+            errors: Vec::new(),
+            drops: Drops::default(),
+            governor: Governor::default(),
+            exported: Exported::new(start_unix_ns),
+        }
     }
 
     /// Adds what a recorder drained.
-    pub fn merge(&mut self, _delta: Delta) {
-        todo!()
+    pub fn merge(&mut self, delta: Delta) {
+        let modules: Vec<u32> = delta.modules.iter().map(|module| self.catalog.module(module)).collect();
+        let mut places = Vec::with_capacity(delta.functions.len());
+        let mut closed = 0_u64;
+        for function in &delta.functions {
+            closed = closed.saturating_add(function.closed);
+            let module = modules[function.module as usize];
+            let counts =
+                function.histogram.map(|histogram| &delta.buckets[histogram.at as usize..][..histogram.len as usize]);
+            places.push(self.catalog.function(module, function, counts, &mut self.shared_histogram));
+        }
+        if let Some(shared) = &delta.shared_histogram {
+            let counts = &delta.buckets[shared.at as usize..][..shared.len as usize];
+            self.shared_histogram.merge(shared.sum, shared.min, shared.max, shared.zero, shared.first as usize, counts);
+        }
+        let hooks = closed.saturating_mul(self.config.hook_pair_ns);
+        self.totals.busy = self.totals.busy.saturating_add(delta.busy);
+        self.totals.hooks = self.totals.hooks.saturating_add(hooks);
+        self.governor.observe(delta.busy, hooks);
+        self.merge_nodes(&delta, &places);
+        self.merge_spans(&delta, &places);
+        self.merge_errors(&delta, &places);
+        self.drops.merge(&delta.drops);
     }
 
     /// The spans since the last call, as one `ExportTraceServiceRequest`. None when there are none.
     pub fn take_traces(&mut self) -> Option<Batch> {
-        todo!()
-    }
-
-    /// All metrics, as one `ExportMetricsServiceRequest`. With delta temporality: since the last call.
-    pub fn metrics(&mut self, _now_unix_ns: u64) -> Batch {
-        todo!()
-    }
-
-    /// Figures to show.
-    pub fn snapshot(&self) -> Snapshot {
-        todo!()
+        if self.spans.is_empty() {
+            return None;
+        }
+        let bytes = otlp::request(&self.resource, &self.spans);
+        self.spans.clear();
+        Some(Batch { bytes, items: std::mem::take(&mut self.spans_waiting) })
     }
 
     /// The merged call tree.
     pub fn profile(&self) -> Profile {
-        todo!()
+        Profile::new(&self.tree, &self.catalog)
     }
 
     /// Lets the governor decide on what was merged since the last tick. Call it about once a second.
     pub fn tick(&mut self) {
-        todo!()
+        self.governor.decide(&self.config, &mut self.catalog);
     }
 
     /// The governor's decisions so far, for new and running instances.
     pub fn untimed(&self) -> Untimed {
-        todo!()
+        self.governor.untimed.clone()
+    }
+
+    fn merge_nodes(&mut self, delta: &Delta, places: &[u32]) {
+        let nodes_max = self.config.limits.nodes_max.saturating_mul(4).max(2);
+        let mut moved: Vec<u32> = Vec::with_capacity(delta.nodes.len());
+        for (at, node) in delta.nodes.iter().enumerate() {
+            let place = if at < 2 {
+                at as u32
+            } else {
+                let (parent, function) = (moved[node.parent as usize], places[node.function as usize]);
+                let key = u64::from(parent) << 32 | u64::from(function);
+                match self.children.get(key) {
+                    Some(child) => child,
+                    None if parent == tree::OVERFLOW || self.tree.len() >= nodes_max => tree::OVERFLOW,
+                    None => {
+                        let child = self.tree.len() as u32;
+                        self.children.insert(key, child);
+                        self.tree.push(MergedNode { parent, function, figures: tree::Figures::default() });
+                        child
+                    }
+                }
+            };
+            moved.push(place);
+            self.tree[place as usize].figures.merge(&node.figures);
+        }
+    }
+
+    fn merge_spans(&mut self, delta: &Delta, places: &[u32]) {
+        let Aggregator { catalog, spans, scratch, .. } = self;
+        for span in &delta.spans {
+            if spans.len() > SPAN_BYTES_MAX {
+                self.drops.count(DropReason::Span);
+                continue;
+            }
+            let named = catalog.named(places[span.function as usize]);
+            traces::span(spans, scratch, span, named, |function| catalog.name(places[function as usize]));
+            self.spans_waiting += 1;
+            self.totals.spans += 1;
+        }
+    }
+
+    fn merge_errors(&mut self, delta: &Delta, places: &[u32]) {
+        for error in &delta.errors {
+            let function = match error.function {
+                NONE => "",
+                function => self.catalog.name(places[function as usize]),
+            };
+            let same = |known: &MergedError| known.code == error.code && known.function == function;
+            match self.errors.iter().position(same) {
+                Some(at) => self.errors[at].count = self.errors[at].count.saturating_add(error.count),
+                None if self.errors.len() >= ERRORS_MAX => self.drops.add(DropReason::Error, error.count),
+                None => self.errors.push(MergedError {
+                    code: error.code.clone(),
+                    function: function.to_owned(),
+                    count: error.count,
+                    told: 0,
+                    message: error.message.clone(),
+                }),
+            }
+        }
     }
 }

@@ -9,15 +9,42 @@
 //! compiles to Wasm. The rules that the code cites (T1, X3, ...) stand in `spec/abi.md`.
 
 mod aggregator;
+mod calls;
+mod catalog;
+mod clock;
 mod config;
 mod context;
 mod delta;
+mod drain;
+mod drops;
+mod failure;
+mod flight;
+mod frame;
+mod functions;
+mod glob;
+mod governor;
+mod heap;
+mod histogram;
+mod ids;
+mod instances;
+mod lane;
+mod memory;
+mod metrics;
+mod otlp;
 mod outcome;
+mod pprof;
 mod profile;
 mod recorder;
 mod resource;
+mod scope;
+mod series;
 mod snapshot;
+mod snapshots;
+mod spans;
+mod table;
 mod time;
+mod token;
+mod tree;
 mod untimed;
 
 pub use aggregator::{Aggregator, Batch};

@@ -1,8 +1,37 @@
-//! The merged call tree, and its two public shapes: pprof and folded stacks.
+//! The merged call tree, and its public shapes: pprof (see `pprof.rs`) and folded stacks.
+
+use std::collections::BTreeMap;
+
+use crate::aggregator::MergedNode;
+use crate::catalog::Catalog;
+use crate::tree::{Figures, OVERFLOW};
+
+/// What stands for everything that found no room in the tree.
+const OVERFLOW_NAME: &str = "[overflow]";
 
 /// A call tree with its figures. Stacks are from the boundary down.
 #[derive(Clone, Debug, Default)]
-pub struct Profile {}
+pub struct Profile {
+    pub(crate) functions: Vec<ProfileFunction>,
+    /// Parents stand before their children.
+    pub(crate) nodes: Vec<ProfileNode>,
+}
+
+/// A function that stands in a stack.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProfileFunction {
+    pub(crate) name: String,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProfileNode {
+    /// None: called from the host.
+    pub(crate) parent: Option<u32>,
+    pub(crate) function: u32,
+    pub(crate) figures: Figures,
+}
 
 /// What the length of a bar in a flame graph stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +48,67 @@ pub enum Weight {
     Calls,
 }
 
+impl Weight {
+    fn of(self, figures: &Figures) -> u64 {
+        match self {
+            Weight::Wall | Weight::SelfTime => figures.own,
+            Weight::Allocated => figures.allocated,
+            Weight::Live => figures.live.max(0) as u64,
+            Weight::Calls => figures.calls,
+        }
+    }
+}
+
 impl Profile {
-    /// An uncompressed pprof `Profile` message: calls, wall time, allocated and live bytes. Readers take it plain or gzipped.
-    pub fn pprof(&self) -> Vec<u8> {
-        todo!()
+    pub(crate) fn new(tree: &[MergedNode], catalog: &Catalog) -> Profile {
+        let functions = catalog.functions.iter().map(|function| ProfileFunction {
+            name: function.name.clone(),
+            file: function.file.clone(),
+            line: function.line,
+        });
+        let mut functions: Vec<ProfileFunction> = functions.collect();
+        let overflow = functions.len() as u32;
+        functions.push(ProfileFunction { name: OVERFLOW_NAME.to_owned(), ..ProfileFunction::default() });
+        // The node above all stacks has no figures: what stands there belongs to no function.
+        let nodes = tree.iter().enumerate().skip(OVERFLOW as usize).map(|(at, node)| ProfileNode {
+            parent: node.parent.checked_sub(1).filter(|_| at != OVERFLOW as usize),
+            function: if at == OVERFLOW as usize { overflow } else { node.function },
+            figures: node.figures,
+        });
+        Profile { functions, nodes: nodes.collect() }
     }
 
     /// Folded stacks, a line each: `a;b;c 42`. Names are as they are, with `;` and line breaks replaced by `_`.
-    pub fn folded(&self, _weight: Weight) -> String {
-        todo!()
+    pub fn folded(&self, weight: Weight) -> String {
+        let mut lines: BTreeMap<String, u64> = BTreeMap::new();
+        for (at, node) in self.nodes.iter().enumerate() {
+            let value = weight.of(&node.figures);
+            if value == 0 {
+                continue;
+            }
+            let mut names: Vec<String> = self.stack(at).map(|function| clean(&function.name)).collect();
+            if weight != Weight::SelfTime {
+                names.reverse();
+            }
+            let line = lines.entry(names.join(";")).or_default();
+            *line = line.saturating_add(value);
+        }
+        lines.iter().fold(String::new(), |text, (stack, value)| text + stack + " " + &value.to_string() + "\n")
     }
+
+    /// The functions of a node's stack, innermost first.
+    fn stack(&self, node: usize) -> impl Iterator<Item = &ProfileFunction> {
+        let nodes = std::iter::successors(Some(&self.nodes[node]), |node| Some(&self.nodes[node.parent? as usize]));
+        nodes.map(|node| &self.functions[node.function as usize])
+    }
+
+    /// Places of the functions of a node's stack, innermost first.
+    pub(crate) fn stack_places(&self, node: usize) -> impl Iterator<Item = u32> {
+        let nodes = std::iter::successors(Some(&self.nodes[node]), |node| Some(&self.nodes[node.parent? as usize]));
+        nodes.map(|node| node.function)
+    }
+}
+
+fn clean(name: &str) -> String {
+    name.replace([';', '\n', '\r'], "_")
 }

@@ -2,139 +2,289 @@
 
 use std::sync::Arc;
 
-use waspect_abi::Manifest;
+use waspect_abi::semconv::DropReason;
+use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Manifest};
 
-use crate::{Config, Delta, GateChange, Outcome, Parent, SpanContext, Timestamp, Untimed};
+use crate::clock::Clock;
+use crate::delta::{ErrorDelta, Span};
+use crate::drops::Drops;
+use crate::flight::Flight;
+use crate::functions::{Function, Functions, NONE};
+use crate::heap::Heap;
+use crate::ids::Ids;
+use crate::instances::{Instance, Instances};
+use crate::lane::{Lane, Parked};
+use crate::spans::Root;
+use crate::token;
+use crate::tree::Tree;
+use crate::{Config, GateChange, Timestamp, Untimed};
 
 /// Records one thread of execution in one trust domain.
 ///
 /// Methods named like hooks take the time first, then what the hook passes. Any value in any order is survived (rule Z1).
 #[derive(Debug)]
-pub struct Recorder {}
+pub struct Recorder {
+    pub(crate) clock: Clock,
+    /// Number of the next frame.
+    pub(crate) sequence: u64,
+    /// The current lane.
+    pub(crate) lane: Lane,
+    /// Most frames on the current lane: 0 when it was refused.
+    pub(crate) depth_max: usize,
+    pub(crate) functions: Functions,
+    pub(crate) tree: Tree,
+    pub(crate) flight: Flight,
+    pub(crate) parked: Parked,
+    pub(crate) instances: Instances,
+    pub(crate) ids: Option<Ids>,
+    /// Unix time minus the recorder's, once the calendar was read.
+    pub(crate) wall_offset: Option<u64>,
+    /// Roots that ended, for their buffers.
+    pub(crate) spare_roots: Vec<Root>,
+    pub(crate) spans: Vec<Span>,
+    pub(crate) errors: Vec<ErrorDelta>,
+    pub(crate) allocations: usize,
+    pub(crate) busy: u64,
+    pub(crate) drops: Drops,
+    pub(crate) config: Config,
+}
 
 impl Recorder {
     /// A recorder. `entropy` makes its trace and span ids unguessable and unique; without it there are no spans.
-    pub fn new(_config: &Config, _entropy: Option<[u8; 16]>) -> Recorder {
-        todo!()
+    pub fn new(config: &Config, entropy: Option<[u8; 16]>) -> Recorder {
+        let mut config = config.clone();
+        config.limits.depth_max = config.limits.depth_max.min(token::DEPTH_MAX);
+        config.limits.functions_max = config.limits.functions_max.min(BASE_REFUSED);
+        let (limits, preallocate) = (config.limits, config.preallocate);
+        let ids = entropy.map(Ids::new);
+        let mut recorder = Recorder {
+            clock: Clock::default(),
+            sequence: 0,
+            lane: Lane::default(),
+            depth_max: limits.depth_max,
+            functions: Functions::new(limits.histograms_max, preallocate),
+            tree: Tree::new(limits.nodes_max, ids.as_ref().map_or(0, Ids::hash_key), preallocate),
+            flight: Flight::default(),
+            parked: Parked::default(),
+            instances: Instances::default(),
+            ids,
+            wall_offset: None,
+            spare_roots: Vec::new(),
+            spans: Vec::new(),
+            errors: Vec::new(),
+            allocations: 0,
+            busy: 0,
+            drops: Drops::default(),
+            config,
+        };
+        if preallocate {
+            recorder.lane.frames.reserve(limits.depth_max);
+            recorder.spans.reserve(limits.spans_max);
+        }
+        recorder
     }
 
-    /// Makes it as new, keeping its buffers. What was not drained is lost.
-    pub fn reset(&mut self, _entropy: Option<[u8; 16]>) {
-        todo!()
+    /// Makes it as new, keeping its buffers and manifests. What was not drained is lost.
+    pub fn reset(&mut self, entropy: Option<[u8; 16]>) {
+        self.forget_everything();
+        self.lane = Lane { frames: std::mem::take(&mut self.lane.frames), ..Lane::default() };
+        self.lane.frames.clear();
+        self.depth_max = self.config.limits.depth_max;
+        self.parked.clear();
+        self.spans.clear();
+        self.errors.clear();
+        self.ids = entropy.map(Ids::new);
+        (self.clock, self.drops, self.busy, self.wall_offset) = (Clock::default(), Drops::default(), 0, None);
     }
 
     /// Names the functions of a module; found by build id when, or after, `module` announces it. Replaces an older one.
-    pub fn add_manifest(&mut self, _manifest: Arc<Manifest>) {
-        todo!()
+    pub fn add_manifest(&mut self, manifest: Arc<Manifest>) {
+        let module = self.instances.module(manifest.build_id());
+        self.instances.modules[module as usize].manifest = Some(manifest);
+        for function in &mut self.functions.met {
+            if self.instances.all[function.instance as usize].module == module {
+                function.span_min = span_min(&self.config, &self.instances, function);
+            }
+        }
     }
 
     /// Hook `module` (M2, M3, M4): the base of a new instance.
-    pub fn module(&mut self, _now: Timestamp, _abi: u32, _build_a: u32, _build_b: u32, _functions: u32) -> u32 {
-        todo!()
+    pub fn module(&mut self, now: Timestamp, abi: u32, build_a: u32, build_b: u32, functions: u32) -> u32 {
+        let began = self.clock.read(now);
+        if abi != ABI_VERSION {
+            self.drops.count(DropReason::Abi);
+            return BASE_REFUSED;
+        }
+        let limits = self.config.limits;
+        let hash_key = self.ids.as_ref().map_or(0, Ids::hash_key);
+        let fresh = Instance { ids: functions.max(1), began, heap: Heap::new(hash_key), ..Instance::default() };
+        let Some(place) = self.instances.begin(fresh, limits.functions_max, limits.instances_max) else {
+            self.drops.count(DropReason::Module);
+            return BASE_REFUSED;
+        };
+        let module = self.instances.module(BuildId::from_halves(build_a, build_b));
+        let instance = &mut self.instances.all[place as usize];
+        instance.module = module;
+        self.functions.cover(instance.base + instance.ids, self.config.preallocate);
+        instance.base
     }
 
     /// Hook `enter`: the token of a new frame; 0 when it was not recorded.
     #[inline]
-    pub fn enter(&mut self, _now: Timestamp, _func: u32) -> u32 {
-        todo!()
+    pub fn enter(&mut self, now: Timestamp, func: u32) -> u32 {
+        let now = self.clock.read(now);
+        let function = match self.functions.place(func) {
+            NONE => match self.meet(func) {
+                Some(function) => function,
+                None => return 0,
+            },
+            function => function,
+        };
+        self.open_call(now, function)
     }
 
     /// Hook `exit`.
     #[inline]
-    pub fn exit(&mut self, _now: Timestamp, _func: u32, _token: u32) {
-        todo!()
+    pub fn exit(&mut self, now: Timestamp, func: u32, token: u32) {
+        let now = self.clock.read(now);
+        let function = self.functions.place(func);
+        self.close_call(now, function, token);
     }
 
     /// Hook `unwind`.
-    pub fn unwind(&mut self, _now: Timestamp, _func: u32, _token: u32) {
-        todo!()
+    pub fn unwind(&mut self, now: Timestamp, func: u32, token: u32) {
+        let now = self.clock.read(now);
+        let function = self.functions.place(func);
+        self.unwind_to(now, function, token);
     }
 
     /// Hook `begin`.
-    pub fn begin(&mut self, _now: Timestamp, _func: u32) -> u32 {
-        todo!()
+    pub fn begin(&mut self, now: Timestamp, func: u32) -> u32 {
+        let now = self.clock.read(now);
+        match self.meet(func) {
+            Some(function) => self.open_boundary(now, function),
+            None => 0,
+        }
     }
 
     /// Hook `end`.
-    pub fn end(&mut self, _now: Timestamp, _func: u32, _token: u32) {
-        todo!()
+    pub fn end(&mut self, now: Timestamp, func: u32, token: u32) {
+        let now = self.clock.read(now);
+        let function = self.functions.place(func);
+        self.close_boundary(now, function, token);
     }
 
     /// Hook `alloc`: 32-bit addresses and size, unsigned.
-    pub fn alloc(&mut self, _now: Timestamp, _func: u32, _old: u32, _new: u32, _size: u32) {
-        todo!()
+    pub fn alloc(&mut self, now: Timestamp, func: u32, old: u32, new: u32, size: u32) {
+        let unknown = |address: u32| if address == u32::MAX { u64::MAX } else { u64::from(address) };
+        self.alloc64(now, func, unknown(old), unknown(new), u64::from(size));
     }
 
     /// Hook `alloc64`.
-    pub fn alloc64(&mut self, _now: Timestamp, _func: u32, _old: u64, _new: u64, _size: u64) {
-        todo!()
+    pub fn alloc64(&mut self, now: Timestamp, func: u32, old: u64, new: u64, size: u64) {
+        self.clock.read(now);
+        if let Some(function) = self.meet(func) {
+            self.allocate(function, old, new, size);
+        }
     }
 
     /// Hook `grow`: pages, unsigned; `result` all ones: it failed.
-    pub fn grow(&mut self, _now: Timestamp, _func: u32, _memory: u32, _delta: u32, _result: u32) {
-        todo!()
+    pub fn grow(&mut self, now: Timestamp, func: u32, memory: u32, delta: u32, result: u32) {
+        let result = if result == u32::MAX { u64::MAX } else { u64::from(result) };
+        self.grow64(now, func, memory, u64::from(delta), result);
     }
 
     /// Hook `grow64`.
-    pub fn grow64(&mut self, _now: Timestamp, _func: u32, _memory: u32, _delta: u64, _result: u64) {
-        todo!()
-    }
-
-    /// The host is about to call the guest (B2): a token for [`Recorder::scope_end`]. `wall_unix_ns` anchors time to the
-    /// calendar. Without a `parent`, a scope within open frames continues their trace.
-    pub fn scope_begin(&mut self, _now: Timestamp, _wall_unix_ns: u64, _parent: Option<&Parent>) -> u32 {
-        todo!()
-    }
-
-    /// That call ended: every frame above the scope closes with this outcome (B2, X3).
-    pub fn scope_end(&mut self, _now: Timestamp, _scope: u32, _outcome: &Outcome) {
-        todo!()
-    }
-
-    /// Says what the calendar reads now, for boundaries without a scope (C3).
-    pub fn anchor(&mut self, _now: Timestamp, _wall_unix_ns: u64) {
-        todo!()
+    pub fn grow64(&mut self, now: Timestamp, func: u32, memory: u32, delta: u64, result: u64) {
+        self.clock.read(now);
+        match self.instances.of(func) {
+            Some(instance) => self.grow_memory(instance, memory, delta, result),
+            None => self.drops.count(DropReason::Function),
+        }
     }
 
     /// Switches to a lane (L1). A lane begins to exist when it is first named; beyond the limit the switch is refused and
     /// counted, and hooks record nothing until a lane with room is named.
-    pub fn lane(&mut self, _lane: u32) {
-        todo!()
+    pub fn lane(&mut self, lane: u32) {
+        if lane == self.lane.id {
+            return;
+        }
+        let leaving = std::mem::take(&mut self.lane);
+        self.lane = match self.parked.switch(leaving, lane, self.config.limits.lanes_max) {
+            Some(lane) => lane,
+            None => Lane { id: lane, refused: true, ..Lane::default() },
+        };
+        self.depth_max = if self.lane.refused { 0 } else { self.config.limits.depth_max };
+        for (depth, frame) in self.lane.frames.iter().enumerate() {
+            if frame.is(crate::frame::flag::OUTERMOST) {
+                self.functions.met[frame.function as usize].outer = depth as u32;
+            }
+        }
     }
 
     /// Open frames of the current lane, scopes included.
     pub fn depth(&self) -> usize {
-        todo!()
-    }
-
-    /// The context of the innermost open frame, for what the host does on its behalf; that span is then kept. None when
-    /// nothing is open or recorded.
-    pub fn context(&mut self) -> Option<SpanContext> {
-        todo!()
+        self.lane.frames.len()
     }
 
     /// A function's counter, as `waspect_counter_get` gave it; the gate bit is ignored (C1). `func` is the original index.
-    pub fn counts(&mut self, _base: u32, _func: u32, _counter: u64) {
-        todo!()
-    }
-
-    /// Size of an instance's memories now, in bytes.
-    pub fn memory(&mut self, _base: u32, _bytes: u64) {
-        todo!()
-    }
-
-    /// An instance is gone: its live bytes are given back, its ids become free. `memory_bytes` is the last size of its memories.
-    pub fn instance_end(&mut self, _now: Timestamp, _base: u32, _memory_bytes: u64) {
-        todo!()
+    pub fn counts(&mut self, base: u32, func: u32, counter: u64) {
+        let calls = counter & !waspect_abi::GATE_BIT;
+        let instance = self.instances.at_base(base).map(|place| &self.instances.all[place as usize]);
+        if instance.is_none_or(|instance| func >= instance.ids) {
+            self.drops.count(DropReason::Counter);
+        } else if calls > 0
+            && let Some(function) = self.meet(base + func)
+        {
+            let function = &mut self.functions.met[function as usize];
+            if calls < function.counted {
+                self.drops.count(DropReason::Counter);
+            }
+            function.counted = function.counted.max(calls);
+        }
     }
 
     /// What is to be done to gates so that live instances follow `untimed`. Empty when nothing changed since the last time.
-    pub fn gate_changes(&mut self, _untimed: &Untimed) -> Vec<GateChange> {
-        todo!()
+    pub fn gate_changes(&mut self, untimed: &Untimed) -> Vec<GateChange> {
+        let mut changes = Vec::new();
+        for place in self.instances.live().to_vec() {
+            let instance = &mut self.instances.all[place as usize];
+            if instance.gates == untimed.version {
+                continue;
+            }
+            instance.gates = untimed.version;
+            let wanted = untimed.functions(self.instances.modules[instance.module as usize].build);
+            let change = |function: &u32, open| GateChange { base: instance.base, function: *function, open };
+            let opened = instance.closed_gates.iter().filter(|function| wanted.binary_search(function).is_err());
+            changes.extend(opened.map(|function| change(function, true)));
+            let closed = wanted.iter().filter(|function| instance.closed_gates.binary_search(function).is_err());
+            changes.extend(closed.filter(|function| **function < instance.ids).map(|function| change(function, false)));
+            instance.closed_gates = wanted.to_vec();
+        }
+        changes
     }
 
-    /// What was recorded since the last drain.
-    pub fn drain(&mut self, _now: Timestamp) -> Delta {
-        todo!()
+    /// The place of the function with this id; None, and counted, when no instance has it.
+    pub(crate) fn meet(&mut self, id: u32) -> Option<u32> {
+        let place = self.functions.place(id);
+        if place != NONE {
+            return Some(place);
+        }
+        let Some(instance) = self.instances.of(id) else {
+            self.drops.count(DropReason::Function);
+            return None;
+        };
+        let index = id - self.instances.all[instance as usize].base;
+        let mut function = Function { instance, index, ..Function::default() };
+        function.span_min = span_min(&self.config, &self.instances, &function);
+        Some(self.functions.meet(id, function))
     }
+}
+
+/// How long a call of a function must take to become a span.
+fn span_min(config: &Config, instances: &Instances, function: &Function) -> u64 {
+    let module = &instances.modules[instances.all[function.instance as usize].module as usize];
+    let name = module.manifest.as_ref().and_then(|manifest| manifest.function(function.index)).map(|entry| &entry.name);
+    let always = name.is_some_and(|name| config.spans.always.iter().any(|pattern| crate::glob::matches(pattern, name)));
+    if always { 0 } else { config.spans.min_duration_ns }
 }

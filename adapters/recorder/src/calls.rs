@@ -1,0 +1,295 @@
+//! Calls: frames that open and close (rules T, C, B and U).
+
+use std::sync::Arc;
+
+use waspect_abi::semconv::DropReason;
+
+use crate::Recorder;
+use crate::failure::Failure;
+use crate::frame::{Frame, flag};
+use crate::functions::NONE;
+use crate::spans::Candidate;
+use crate::token;
+use crate::tree::OVERFLOW;
+
+/// How a frame closes.
+#[derive(Clone, Debug)]
+pub(crate) enum Closing {
+    /// By its own hook.
+    Returned,
+    /// An exception went through it (T3, U1).
+    Unwound,
+    /// With its scope (B2). `exception`: it is the innermost frame, and carries the exception (X3).
+    Failed { failure: Arc<Failure>, exception: bool },
+}
+
+impl Recorder {
+    /// Opens a frame for a call: its token, or 0.
+    #[inline]
+    pub(crate) fn open_call(&mut self, now: u64, function: u32) -> u32 {
+        let met = &mut self.functions.met[function as usize];
+        met.entered += 1;
+        let depth = self.lane.frames.len();
+        match self.lane.frames.last() {
+            Some(caller) if !caller.is(flag::SCOPE | flag::BEGIN) && depth < self.depth_max => {
+                let node = self.tree.child(caller.node, function);
+                self.push(now, function, node, 0)
+            }
+            _ => self.open_call_at_boundary(now, function),
+        }
+    }
+
+    /// Hook `exit`: closes the frame of the token, and what was left open above it.
+    #[inline]
+    pub(crate) fn close_call(&mut self, now: u64, function: u32, token: u32) {
+        let depth = self.lane.frames.len().wrapping_sub(1);
+        match self.lane.frames.last() {
+            Some(&frame) if frame.token(depth) == token && frame.function == function && !frame.is(flag::SLOW) => {
+                let duration = self.account(now, &frame);
+                if duration >= self.functions.met[function as usize].span_min {
+                    self.offer_span(now, &frame, &Closing::Returned);
+                }
+                self.lane.frames.truncate(depth);
+            }
+            _ => {
+                if let Some(depth) = self.find(function, token, false) {
+                    self.close_above(now, depth + 1, &Closing::Unwound);
+                    self.close_top(now, &Closing::Returned);
+                }
+            }
+        }
+    }
+
+    /// Hook `begin`: opens a boundary.
+    pub(crate) fn open_boundary(&mut self, now: u64, function: u32) -> u32 {
+        if !self.has_room() {
+            return 0;
+        }
+        let caller = self.lane.frames.last().map_or(crate::tree::ROOT, |caller| caller.node);
+        let node = self.tree.child(caller, function);
+        self.open_root(now);
+        let root = if self.is_new_root() { flag::ROOT } else { 0 };
+        self.push_frame(now, function, node, flag::BEGIN | flag::BOUNDARY | root)
+    }
+
+    /// Hook `end`.
+    pub(crate) fn close_boundary(&mut self, now: u64, function: u32, token: u32) {
+        if let Some(depth) = self.find(function, token, true) {
+            self.close_above(now, depth + 1, &Closing::Unwound);
+            self.close_top(now, &Closing::Returned);
+        }
+    }
+
+    /// Hook `unwind`: the frame goes on, what is above it was unwound.
+    pub(crate) fn unwind_to(&mut self, now: u64, function: u32, token: u32) {
+        if let Some(depth) = self.find(function, token, false) {
+            self.close_above(now, depth + 1, &Closing::Unwound);
+        }
+    }
+
+    /// Closes every frame from this depth up, innermost first.
+    pub(crate) fn close_above(&mut self, now: u64, depth: usize, closing: &Closing) {
+        while self.lane.frames.len() > depth {
+            self.close_top(now, closing);
+        }
+    }
+
+    /// Closes the innermost frame, whatever it is. True when it had a span to speak for it, kept or not.
+    pub(crate) fn close_top(&mut self, now: u64, closing: &Closing) -> bool {
+        let Some(&frame) = self.lane.frames.last() else { return false };
+        if frame.is(flag::SCOPE) {
+            self.lane.parents.pop();
+            self.lane.frames.pop();
+            if let Some(caller) = self.lane.frames.last_mut() {
+                // The host's own time within a scope stays with the host call around it.
+                caller.callees = caller.callees.wrapping_add(frame.callees);
+                caller.allocated = caller.allocated.saturating_add(frame.allocated);
+            }
+            return false;
+        }
+        let duration =
+            if frame.is(flag::BEGIN) { self.account_boundary(now, &frame) } else { self.account(now, &frame) };
+        let met = &mut self.functions.met[frame.function as usize];
+        if !frame.is(flag::BEGIN) {
+            match closing {
+                Closing::Returned => {}
+                Closing::Unwound => met.unwound += 1,
+                Closing::Failed { failure, .. } => met.errors += u64::from(failure.is_error()),
+            }
+        }
+        let wanted = duration >= met.span_min || frame.is(flag::BOUNDARY | flag::ROOT | flag::KEPT);
+        let exception = matches!(closing, Closing::Failed { exception: true, .. });
+        if !frame.is(flag::MERGED) && (wanted || exception) {
+            self.offer_span(now, &frame, closing);
+        }
+        if frame.is(flag::ROOT) {
+            self.end_root(now);
+        }
+        self.lane.frames.pop();
+        !frame.is(flag::MERGED)
+    }
+
+    /// The depth of the open frame that a closing hook names; None, and counted, when it names none (T4) or another (T5).
+    fn find(&mut self, function: u32, token: u32, begin: bool) -> Option<usize> {
+        let found = token::depth(token).and_then(|depth| Some((depth, *self.lane.frames.get(depth)?)));
+        let Some((depth, frame)) = found.filter(|(depth, frame)| frame.token(*depth) == token) else {
+            self.drops.count(DropReason::Token);
+            return None;
+        };
+        if function == NONE || frame.function != function || frame.is(flag::BEGIN) != begin {
+            self.drops.count(DropReason::Mismatch);
+            return None;
+        }
+        Some(depth)
+    }
+
+    /// A call on an empty lane, above a boundary, or where there is no room.
+    #[inline(never)]
+    fn open_call_at_boundary(&mut self, now: u64, function: u32) -> u32 {
+        if !self.has_room() {
+            return 0;
+        }
+        let sequence = self.sequence;
+        let (caller, merged) = match self.lane.frames.last_mut() {
+            // The call that the boundary is for: nothing was opened between them (B6).
+            Some(caller)
+                if caller.is(flag::BEGIN) && caller.function == function && caller.sequence + 1 == sequence =>
+            {
+                caller.flags |= flag::HAS_CALL;
+                (caller.node, true)
+            }
+            Some(caller) => (caller.node, false),
+            None => (crate::tree::ROOT, false),
+        };
+        if merged {
+            return self.push(now, function, caller, flag::MERGED);
+        }
+        let node = self.tree.child(caller, function);
+        let implicit = self.lane.frames.last().is_none_or(|caller| caller.is(flag::SCOPE));
+        if !implicit {
+            return self.push(now, function, node, 0);
+        }
+        self.open_root(now);
+        let root = if self.is_new_root() { flag::ROOT } else { 0 };
+        self.push(now, function, node, flag::BOUNDARY | root)
+    }
+
+    /// Whether a frame may be opened; counted when not (D2).
+    fn has_room(&mut self) -> bool {
+        if self.lane.frames.len() < self.depth_max {
+            return true;
+        }
+        self.drops.count(if self.lane.refused { DropReason::Lane } else { DropReason::Depth });
+        false
+    }
+
+    /// Pushes the frame of a call.
+    #[inline]
+    fn push(&mut self, now: u64, function: u32, node: u32, mut flags: u8) -> u32 {
+        let met = &mut self.functions.met[function as usize];
+        let recursive = self
+            .lane
+            .frames
+            .get(met.outer as usize)
+            .is_some_and(|outer| outer.function == function && outer.is(flag::OUTERMOST));
+        if !recursive {
+            met.outer = self.lane.frames.len() as u32;
+            flags |= flag::OUTERMOST;
+        }
+        self.tree.figures(node).calls += 1;
+        self.push_frame(now, function, node, flags)
+    }
+
+    /// The one store that publishes a frame.
+    #[inline]
+    pub(crate) fn push_frame(&mut self, now: u64, function: u32, node: u32, flags: u8) -> u32 {
+        let frame = Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, function, node, flags };
+        let token = frame.token(self.lane.frames.len());
+        self.sequence = self.sequence.wrapping_add(1);
+        self.lane.frames.push(frame);
+        token
+    }
+
+    /// Figures of a call that closes; its duration.
+    #[inline]
+    fn account(&mut self, now: u64, frame: &Frame) -> u64 {
+        let duration = now.saturating_sub(frame.start);
+        let own = duration.saturating_sub(frame.callees);
+        let met = &mut self.functions.met[frame.function as usize];
+        met.closed += 1;
+        met.own = met.own.wrapping_add(own);
+        if frame.is(flag::OUTERMOST) {
+            met.total = met.total.wrapping_add(duration);
+        }
+        self.functions.histograms[met.histogram as usize].record(duration);
+        self.flight.closed(frame.function, duration);
+        let in_overflow = self.give_to_caller(now, frame);
+        let figures = self.tree.figures(frame.node);
+        figures.own = figures.own.wrapping_add(own);
+        if frame.node != OVERFLOW || !in_overflow {
+            figures.total = figures.total.wrapping_add(duration);
+        }
+        duration
+    }
+
+    /// Figures of a `begin` that closes. It is no call: its time is the function's only when the call itself was not recorded.
+    fn account_boundary(&mut self, now: u64, frame: &Frame) -> u64 {
+        let duration = now.saturating_sub(frame.start);
+        let own = duration.saturating_sub(frame.callees);
+        let in_overflow = self.give_to_caller(now, frame);
+        if !frame.is(flag::HAS_CALL) {
+            let met = &mut self.functions.met[frame.function as usize];
+            met.own = met.own.wrapping_add(own);
+            let active = self.lane.frames.get(met.outer as usize);
+            if !active.is_some_and(|outer| outer.function == frame.function && outer.is(flag::OUTERMOST)) {
+                met.total = met.total.wrapping_add(duration);
+            }
+            let figures = self.tree.figures(frame.node);
+            figures.own = figures.own.wrapping_add(own);
+            if frame.node != OVERFLOW || !in_overflow {
+                figures.total = figures.total.wrapping_add(duration);
+            }
+        }
+        duration
+    }
+
+    /// Charges a frame's time and bytes to the frame below it; whether that one is in the overflow node.
+    #[inline]
+    fn give_to_caller(&mut self, now: u64, frame: &Frame) -> bool {
+        let below = self.lane.frames.len().wrapping_sub(2);
+        match self.lane.frames.get_mut(below) {
+            Some(caller) => {
+                caller.callees = caller.callees.wrapping_add(now.saturating_sub(frame.start));
+                caller.allocated = caller.allocated.saturating_add(frame.allocated);
+                caller.node == OVERFLOW
+            }
+            None => false,
+        }
+    }
+
+    /// Offers a frame that closes to the root around it.
+    #[inline(never)]
+    fn offer_span(&mut self, now: u64, frame: &Frame, closing: &Closing) {
+        let Some(root) = self.lane.roots.last_mut().filter(|root| root.sampled) else { return };
+        let (failure, exception) = match closing {
+            Closing::Failed { failure, exception } => (Some(failure.clone()), *exception),
+            Closing::Returned | Closing::Unwound => (None, false),
+        };
+        let candidate = Candidate {
+            sequence: frame.sequence,
+            end_sequence: self.sequence.wrapping_sub(1),
+            start: frame.start,
+            duration: now.saturating_sub(frame.start),
+            allocated: frame.allocated,
+            function: frame.function,
+            unwound: matches!(closing, Closing::Unwound),
+            exception,
+            failure,
+        };
+        if exception || frame.is(flag::ROOT | flag::KEPT) {
+            root.kept.push(candidate);
+        } else if !root.offer(candidate, self.config.spans.per_root_max) {
+            self.drops.count(DropReason::Omitted);
+        }
+    }
+}

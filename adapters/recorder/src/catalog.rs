@@ -1,0 +1,231 @@
+//! Every module and function of the process, with its figures: what deltas are merged into.
+
+use std::sync::Arc;
+
+use waspect_abi::manifest::Kind;
+use waspect_abi::{BuildId, Manifest};
+
+use crate::delta::{FunctionDelta, ModuleDelta};
+use crate::functions::HeapFigures;
+use crate::histogram::Histogram;
+use crate::instances::InstanceFigures;
+use crate::otlp::traces::Named;
+use crate::table::Table;
+
+/// Most modules; what comes after shares one without a name.
+const MODULES_MAX: usize = 4_096;
+
+/// Most functions; what comes after shares one a module.
+const FUNCTIONS_MAX: usize = 1 << 18;
+
+/// Modules and functions by place.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    pub(crate) modules: Vec<Module>,
+    pub(crate) functions: Vec<Function>,
+    module_places: Table<u32>,
+    function_places: Table<u32>,
+    histograms_free: usize,
+    /// Goes up when functions or their names change.
+    pub(crate) version: u64,
+}
+
+/// A module, all instances together.
+#[derive(Debug, Default)]
+pub(crate) struct Module {
+    pub(crate) build: BuildId,
+    pub(crate) name: String,
+    manifest: Option<Arc<Manifest>>,
+    pub(crate) started: u64,
+    pub(crate) ended: u64,
+    pub(crate) figures: InstanceFigures,
+    pub(crate) memory: i64,
+    pub(crate) memory_max: u64,
+    pub(crate) final_memory: Option<Box<Histogram>>,
+    pub(crate) live: i64,
+    pub(crate) live_max: u64,
+}
+
+/// A function of a module, all instances together.
+#[derive(Debug, Default)]
+pub(crate) struct Function {
+    pub(crate) module: u32,
+    pub(crate) index: u32,
+    pub(crate) name: String,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+    pub(crate) import: bool,
+    pub(crate) untimed: bool,
+    pub(crate) figures: Figures,
+    pub(crate) live_max: u64,
+    pub(crate) histogram: Option<Box<Histogram>>,
+    /// Timed calls and self time since the governor looked last.
+    pub(crate) recent: (u64, u64),
+    named: Named,
+}
+
+/// Figures that add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) calls: u64,
+    pub(crate) closed: u64,
+    pub(crate) total: u64,
+    pub(crate) own: u64,
+    pub(crate) errors: u64,
+    pub(crate) unwound: u64,
+    pub(crate) heap: HeapFigures,
+}
+
+impl Figures {
+    pub(crate) fn merge(&mut self, other: &Figures) {
+        let add = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
+        add(&mut self.calls, other.calls);
+        add(&mut self.closed, other.closed);
+        add(&mut self.total, other.total);
+        add(&mut self.own, other.own);
+        add(&mut self.errors, other.errors);
+        add(&mut self.unwound, other.unwound);
+        add(&mut self.heap.allocations, other.heap.allocations);
+        add(&mut self.heap.bytes, other.heap.bytes);
+        add(&mut self.heap.leaked_allocations, other.heap.leaked_allocations);
+        add(&mut self.heap.leaked_bytes, other.heap.leaked_bytes);
+        self.heap.live_bytes = self.heap.live_bytes.wrapping_add(other.heap.live_bytes);
+        self.heap.live_allocations = self.heap.live_allocations.wrapping_add(other.heap.live_allocations);
+    }
+}
+
+impl Catalog {
+    pub(crate) fn new(histograms_max: usize) -> Catalog {
+        Catalog {
+            modules: Vec::new(),
+            functions: Vec::new(),
+            module_places: Table::new(0x5851_F42D_4C95_7F2D),
+            function_places: Table::new(0x1405_7B7E_F767_814F),
+            histograms_free: histograms_max,
+            version: 0,
+        }
+    }
+
+    /// Adds a module's figures; its place.
+    pub(crate) fn module(&mut self, delta: &ModuleDelta) -> u32 {
+        let place = self.module_place(delta.build);
+        let module = &mut self.modules[place as usize];
+        module.started = module.started.saturating_add(delta.started);
+        module.ended = module.ended.saturating_add(delta.ended);
+        module.figures.grown = module.figures.grown.saturating_add(delta.figures.grown);
+        module.figures.grow_failures = module.figures.grow_failures.saturating_add(delta.figures.grow_failures);
+        module.figures.allocation_failures =
+            module.figures.allocation_failures.saturating_add(delta.figures.allocation_failures);
+        module.figures.double_frees = module.figures.double_frees.saturating_add(delta.figures.double_frees);
+        module.figures.unknown_frees = module.figures.unknown_frees.saturating_add(delta.figures.unknown_frees);
+        module.memory = module.memory.wrapping_add(delta.memory);
+        module.memory_max = module.memory_max.max(delta.memory_max);
+        module.live = module.live.wrapping_add(delta.live);
+        module.live_max = module.live_max.max(delta.live_max);
+        for bytes in &delta.final_memory {
+            module.final_memory.get_or_insert_with(|| Box::new(Histogram::of_bytes())).record(*bytes);
+        }
+        if let (None, Some(manifest)) = (&module.manifest, &delta.manifest) {
+            module.name.clone_from(&manifest.name);
+            module.manifest = Some(manifest.clone());
+            for function in self.functions.iter_mut().filter(|function| function.module == place) {
+                function.describe(module);
+            }
+            self.version += 1;
+        }
+        place
+    }
+
+    /// Adds a function's figures; its place. What has no room for a histogram of its own goes to `shared`.
+    pub(crate) fn function(
+        &mut self,
+        module: u32,
+        delta: &FunctionDelta,
+        counts: Option<&[u64]>,
+        shared: &mut Histogram,
+    ) -> u32 {
+        let place = self.function_place(module, delta.index);
+        let function = &mut self.functions[place as usize];
+        function.figures.merge(&Figures {
+            calls: delta.calls,
+            closed: delta.closed,
+            total: delta.total,
+            own: delta.own,
+            errors: delta.errors,
+            unwound: delta.unwound,
+            heap: delta.heap,
+        });
+        function.recent.0 = function.recent.0.saturating_add(delta.closed);
+        function.recent.1 = function.recent.1.saturating_add(delta.own);
+        function.live_max = function.live_max.max(delta.live_max);
+        if let (Some(histogram), Some(counts)) = (&delta.histogram, counts) {
+            if function.histogram.is_none() && self.histograms_free > 0 {
+                self.histograms_free -= 1;
+                function.histogram = Some(Box::default());
+            }
+            let (sum, min, max, zero) = (histogram.sum, histogram.min, histogram.max, histogram.zero);
+            let target = function.histogram.as_deref_mut().unwrap_or(shared);
+            target.merge(sum, min, max, zero, histogram.first as usize, counts);
+        }
+        place
+    }
+
+    pub(crate) fn name(&self, function: u32) -> &str {
+        &self.functions[function as usize].name
+    }
+
+    pub(crate) fn named(&self, function: u32) -> &Named {
+        &self.functions[function as usize].named
+    }
+
+    fn module_place(&mut self, build: BuildId) -> u32 {
+        let build = if self.modules.len() < MODULES_MAX { build } else { BuildId::default() };
+        // The one build id that a table cannot hold is shared with its neighbour's.
+        let key = build.0.min(u64::MAX - 1);
+        self.module_places.get(key).unwrap_or_else(|| {
+            let place = self.modules.len() as u32;
+            self.module_places.insert(key, place);
+            self.modules.push(Module { build, ..Module::default() });
+            place
+        })
+    }
+
+    fn function_place(&mut self, module: u32, index: u32) -> u32 {
+        let key = |index: u32| u64::from(module) << 32 | u64::from(index);
+        if let Some(place) = self.function_places.get(key(index)) {
+            return place;
+        }
+        let index = if self.functions.len() < FUNCTIONS_MAX { index } else { u32::MAX };
+        self.function_places.get(key(index)).unwrap_or_else(|| {
+            let place = self.functions.len() as u32;
+            self.function_places.insert(key(index), place);
+            let mut function = Function { module, index, ..Function::default() };
+            function.describe(&self.modules[module as usize]);
+            self.functions.push(function);
+            self.version += 1;
+            place
+        })
+    }
+}
+
+impl Function {
+    /// Takes names from the manifest, where there is one.
+    fn describe(&mut self, module: &Module) {
+        let entry = module.manifest.as_ref().and_then(|manifest| manifest.function(self.index));
+        match entry {
+            Some(entry) => {
+                self.name = entry.display_name().into_owned();
+                self.file.clone_from(&entry.file);
+                self.line = entry.line;
+                self.import = entry.kind == Kind::Import as i32;
+            }
+            None => self.name = unnamed(self.index),
+        }
+        self.named = Named::new(&self.name, &module.name, &self.file, self.line);
+    }
+}
+
+/// The name of a function that nothing names (M5).
+fn unnamed(index: u32) -> String {
+    waspect_abi::manifest::Function { index, ..Default::default() }.display_name().into_owned()
+}

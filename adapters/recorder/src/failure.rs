@@ -1,0 +1,69 @@
+//! What an outcome means for the spans and calls that it closes: status, `error.type`, message.
+
+use std::borrow::Cow;
+
+use crate::{Interrupt, Outcome};
+
+/// An outcome other than a return.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Value of `wasm.outcome`.
+    pub(crate) outcome: &'static str,
+    /// Value of `error.type`; none when this is no error.
+    pub(crate) error_type: Option<Cow<'static, str>>,
+    pub(crate) message: String,
+    pub(crate) backtrace: String,
+    pub(crate) exit_code: Option<i32>,
+    /// Whether it becomes an `exception` event.
+    pub(crate) recorded: bool,
+    /// The calls that closed last: functions' places, then their durations.
+    pub(crate) flight: Vec<(u32, u64)>,
+}
+
+impl Failure {
+    /// None: it returned.
+    pub(crate) fn new(outcome: &Outcome) -> Option<Failure> {
+        let failure = match outcome {
+            Outcome::Returned => return None,
+            Outcome::Trapped { code, message, backtrace } => Failure {
+                outcome: "trapped",
+                error_type: Some(code.clone()),
+                message: message.clone(),
+                backtrace: backtrace.clone(),
+                ..Failure::default()
+            },
+            Outcome::HostError { kind, message, backtrace } => Failure {
+                outcome: "host_error",
+                error_type: Some(if kind.is_empty() { Cow::Borrowed("host_error") } else { kind.clone() }),
+                message: message.clone(),
+                backtrace: backtrace.clone(),
+                ..Failure::default()
+            },
+            Outcome::Exited(code) => Failure {
+                outcome: "exited",
+                error_type: (*code != 0).then_some(Cow::Borrowed("exit")),
+                exit_code: Some(*code),
+                ..Failure::default()
+            },
+            Outcome::Interrupted(Interrupt::Fuel) => Failure::error("interrupted", "fuel"),
+            Outcome::Interrupted(Interrupt::Epoch) => Failure::error("interrupted", "epoch"),
+            Outcome::Cancelled => Failure { outcome: "cancelled", ..Failure::default() },
+            Outcome::Dropped => Failure { outcome: "dropped", ..Failure::default() },
+        };
+        Some(failure)
+    }
+
+    /// True when spans get the status ERROR.
+    pub(crate) fn is_error(&self) -> bool {
+        self.error_type.is_some()
+    }
+
+    /// True when the trapping frame gets an `exception` event: a trap or a host's error, not an exit or an interruption.
+    pub(crate) fn is_exception(&self) -> bool {
+        self.is_error() && self.exit_code.is_none()
+    }
+
+    fn error(outcome: &'static str, error_type: &'static str) -> Failure {
+        Failure { outcome, error_type: Some(Cow::Borrowed(error_type)), ..Failure::default() }
+    }
+}

@@ -1,0 +1,59 @@
+//! A frame of the shadow stack.
+
+use crate::token;
+
+/// The function of a frame that has none: a scope.
+pub(crate) const NO_FUNCTION: u32 = u32::MAX;
+
+/// What was opened, and what has to happen when it closes. Bits, so that the common call tests them all at once.
+pub(crate) mod flag {
+    /// A host call's scope (B2): no function, no span.
+    pub(crate) const SCOPE: u8 = 1;
+    /// A `begin` (B1), or a call that opens a boundary implicitly (C3): always a span.
+    pub(crate) const BOUNDARY: u8 = 2;
+    /// Opened by `begin`: no call of the function.
+    pub(crate) const BEGIN: u8 = 4;
+    /// The call that the `begin` below is about: that one's span is this one's.
+    pub(crate) const MERGED: u8 = 8;
+    /// A `begin` whose call was recorded (the frame above it was `MERGED`).
+    pub(crate) const HAS_CALL: u8 = 16;
+    /// The outermost frame of a root.
+    pub(crate) const ROOT: u8 = 32;
+    /// Its span is kept whatever the policy says: its id is known outside.
+    pub(crate) const KEPT: u8 = 64;
+    /// The outermost activation of its function on this lane.
+    pub(crate) const OUTERMOST: u8 = 128;
+
+    /// A frame with any of these does not close the short way.
+    pub(crate) const SLOW: u8 = SCOPE | BOUNDARY | BEGIN | MERGED | ROOT | KEPT;
+}
+
+/// An open call or boundary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    /// Number of frames opened before it, by this recorder.
+    pub(crate) sequence: u64,
+    pub(crate) start: u64,
+    /// Time of the frames that it called.
+    pub(crate) callees: u64,
+    /// Bytes allocated by it and its callees.
+    pub(crate) allocated: u64,
+    /// Its function's place in the recorder's table.
+    pub(crate) function: u32,
+    /// Its node in the call tree.
+    pub(crate) node: u32,
+    pub(crate) flags: u8,
+}
+
+impl Frame {
+    /// Its token at this depth.
+    #[inline]
+    pub(crate) fn token(&self, depth: usize) -> u32 {
+        token::new(self.sequence, depth)
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, flags: u8) -> bool {
+        self.flags & flags != 0
+    }
+}

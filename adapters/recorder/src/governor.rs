@@ -1,0 +1,79 @@
+//! The governor: keeps the cost of hooks under a budget by closing the gates of the functions that are called most and do
+//! least. Their calls go on being counted by the module itself (C1).
+//!
+//! Decisions hold for the rest of the process: a gate that opened again would tear holes into every series. They are made on
+//! what all recorders saw together, so that instances which live for one request each are governed as well.
+
+use std::sync::Arc;
+
+use waspect_abi::BuildId;
+
+use crate::catalog::Catalog;
+use crate::{Config, Untimed};
+
+/// Less busy time than this is no ground for a decision, in nanoseconds.
+const WINDOW_MIN_NS: u64 = 10_000_000;
+
+/// A function is cheap while its mean self time is at most so many times the cost of its hooks.
+const CHEAP: u64 = 20;
+
+#[derive(Debug, Default)]
+pub(crate) struct Governor {
+    /// Busy time and hooks' cost since the last decision.
+    busy: u64,
+    hooks: u64,
+    pub(crate) untimed: Untimed,
+}
+
+impl Governor {
+    pub(crate) fn observe(&mut self, busy: u64, hooks: u64) {
+        self.busy = self.busy.saturating_add(busy);
+        self.hooks = self.hooks.saturating_add(hooks);
+    }
+
+    /// Closes as many gates as the budget asks for, the most called first.
+    pub(crate) fn decide(&mut self, config: &Config, catalog: &mut Catalog) {
+        if self.busy < WINDOW_MIN_NS {
+            return;
+        }
+        let budget = self.busy as f64 * config.overhead_budget;
+        let mut cost = self.hooks as f64;
+        (self.busy, self.hooks) = (0, 0);
+        if cost > budget {
+            let cheap_ns = config.hook_pair_ns.saturating_mul(CHEAP);
+            let cheap = catalog.functions.iter().enumerate().filter(|(_, function)| {
+                let (calls, own) = function.recent;
+                calls > 0 && !function.import && !function.untimed && own / calls <= cheap_ns
+            });
+            let mut cheap: Vec<(u64, usize)> = cheap.map(|(place, function)| (function.recent.0, place)).collect();
+            cheap.sort_unstable_by(|a, b| b.cmp(a));
+            for (calls, place) in cheap {
+                if cost <= budget {
+                    break;
+                }
+                cost -= calls.saturating_mul(config.hook_pair_ns) as f64;
+                catalog.functions[place].untimed = true;
+            }
+            self.publish(catalog);
+        }
+        for function in &mut catalog.functions {
+            function.recent = (0, 0);
+        }
+    }
+
+    fn publish(&mut self, catalog: &Catalog) {
+        let mut modules: Vec<(BuildId, Vec<u32>)> =
+            catalog.modules.iter().map(|module| (module.build, Vec::new())).collect();
+        for function in catalog.functions.iter().filter(|function| function.untimed) {
+            modules[function.module as usize].1.push(function.index);
+        }
+        modules.retain(|(_, functions)| !functions.is_empty());
+        modules.sort_unstable();
+        for (_, functions) in &mut modules {
+            functions.sort_unstable();
+        }
+        if modules != *self.untimed.modules {
+            self.untimed = Untimed { version: self.untimed.version + 1, modules: Arc::new(modules) };
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Lanes (rules L1 to L3): the stacks of one recorder, of which one is current.
+
+use crate::Parent;
+use crate::frame::Frame;
+use crate::spans::Root;
+
+/// One stack of frames.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) id: u32,
+    /// Beyond the limit: nothing is recorded on it.
+    pub(crate) refused: bool,
+    /// Open frames, outermost first.
+    pub(crate) frames: Vec<Frame>,
+    /// The parents that open scopes were given, outermost first: one for each frame that is a scope.
+    pub(crate) parents: Vec<Option<Parent>>,
+    /// Open roots, outermost first: one for each frame that is a root.
+    pub(crate) roots: Vec<Root>,
+}
+
+/// The lanes that are not current and not empty, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Parked(Vec<Lane>);
+
+impl Parked {
+    /// Puts `lane` aside and gives the lane with this id. None: there is no room for one more.
+    pub(crate) fn switch(&mut self, lane: Lane, id: u32, lanes_max: usize) -> Option<Lane> {
+        let mut spare = None;
+        if lane.frames.is_empty() || lane.refused {
+            spare = Some(lane);
+        } else if let Err(at) = self.0.binary_search_by_key(&lane.id, |other| other.id) {
+            self.0.insert(at, lane);
+        }
+        match self.0.binary_search_by_key(&id, |other| other.id) {
+            Ok(at) => Some(self.0.remove(at)),
+            Err(_) if self.0.len() >= lanes_max => None,
+            Err(_) => {
+                let mut fresh = spare.unwrap_or_default();
+                (fresh.id, fresh.refused) = (id, false);
+                Some(fresh)
+            }
+        }
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        self.0.iter_mut()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

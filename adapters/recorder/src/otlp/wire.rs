@@ -1,0 +1,96 @@
+//! Fields of protocol buffers, on prost's encoding primitives.
+
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+
+use crate::resource::Value;
+
+/// Length of a field of bytes whose number is below 16.
+pub(crate) fn len_of_bytes(len: usize) -> usize {
+    1 + encoded_len_varint(len as u64) + len
+}
+
+/// Key and length of a field whose content follows.
+pub(crate) fn open(out: &mut Vec<u8>, field: u32, len: usize) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(len as u64, out);
+}
+
+pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, content: &[u8]) {
+    open(out, field, content.len());
+    out.extend_from_slice(content);
+}
+
+pub(crate) fn text(out: &mut Vec<u8>, field: u32, content: &str) {
+    bytes(out, field, content.as_bytes());
+}
+
+pub(crate) fn varint(out: &mut Vec<u8>, field: u32, value: u64) {
+    encode_key(field, WireType::Varint, out);
+    encode_varint(value, out);
+}
+
+pub(crate) fn signed(out: &mut Vec<u8>, field: u32, value: i32) {
+    varint(out, field, u64::from((value << 1 ^ value >> 31) as u32));
+}
+
+pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
+    encode_key(field, WireType::SixtyFourBit, out);
+    out.extend_from_slice(&value.to_le_bytes());
+}
+
+pub(crate) fn double(out: &mut Vec<u8>, field: u32, value: f64) {
+    fixed64(out, field, value.to_bits());
+}
+
+/// A nested message. Its length is known afterwards, so the content moves up to make room for it: these are small.
+pub(crate) fn message(out: &mut Vec<u8>, field: u32, content: impl FnOnce(&mut Vec<u8>)) {
+    encode_key(field, WireType::LengthDelimited, out);
+    let begin = out.len();
+    content(out);
+    let len = out.len() - begin;
+    let head = encoded_len_varint(len as u64);
+    out.resize(out.len() + head, 0);
+    out.copy_within(begin..begin + len, begin + head);
+    encode_varint(len as u64, &mut &mut out[begin..begin + head]);
+}
+
+/// A `KeyValue` in a field.
+pub(crate) fn attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &Value) {
+    message(out, field, |out| {
+        text(out, 1, key);
+        message(out, 2, |out| value.encode(out));
+    });
+}
+
+/// A `KeyValue` with a text.
+pub(crate) fn text_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: &str) {
+    let in_value = len_of_bytes(value.len());
+    open(out, field, len_of_bytes(key.len()) + len_of_bytes(in_value));
+    text(out, 1, key);
+    open(out, 2, in_value);
+    text(out, 1, value);
+}
+
+/// A `KeyValue` with an integer.
+pub(crate) fn int_attribute(out: &mut Vec<u8>, field: u32, key: &str, value: u64) {
+    attribute(out, field, key, &Value::Int(i64::try_from(value).unwrap_or(i64::MAX)));
+}
+
+/// A `KeyValue` that is true.
+pub(crate) fn true_attribute(out: &mut Vec<u8>, field: u32, key: &str) {
+    attribute(out, field, key, &Value::Bool(true));
+}
+
+/// A `KeyValue` with a list.
+pub(crate) fn list_attribute(out: &mut Vec<u8>, field: u32, key: &str, values: impl Iterator<Item = Value>) {
+    message(out, field, |out| {
+        text(out, 1, key);
+        message(out, 2, |out| {
+            message(out, 5, |out| {
+                for value in values {
+                    message(out, 1, |out| value.encode(out));
+                }
+            });
+        });
+    });
+}

@@ -1,0 +1,159 @@
+//! Which closed calls become spans, and whose children they are.
+//!
+//! A child closes before its parent, and whether the parent is kept is known later still. So a closed call is a candidate
+//! until its root ends; then the candidates stand in the order in which they opened, and each one's parent is the last before
+//! it that was still open. Candidates are bounded: the shortest gives way. A parent never gives way before its child, as it
+//! took at least as long.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use crate::delta::Span;
+use crate::failure::Failure;
+use crate::ids::Ids;
+
+/// A closed call that may become a span.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    /// Number of its frame.
+    pub(crate) sequence: u64,
+    /// Number of the last frame that opened before it closed.
+    pub(crate) end_sequence: u64,
+    pub(crate) start: u64,
+    pub(crate) duration: u64,
+    pub(crate) allocated: u64,
+    /// Its function's place.
+    pub(crate) function: u32,
+    pub(crate) unwound: bool,
+    /// The trapping frame: it carries the exception.
+    pub(crate) exception: bool,
+    pub(crate) failure: Option<Arc<Failure>>,
+}
+
+/// The top of the heap is the candidate that gives way first: the shortest, and of equals the one that opened last.
+impl Ord for Candidate {
+    fn cmp(&self, other: &Candidate) -> Ordering {
+        other.duration.cmp(&self.duration).then(self.sequence.cmp(&other.sequence))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Candidate) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Candidate) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Candidate {}
+
+/// What all spans of a root share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trace {
+    pub(crate) id: [u8; 16],
+    /// The host's span above the root; zeros: none.
+    pub(crate) parent: [u8; 8],
+    pub(crate) flags: u8,
+    pub(crate) state: Option<Arc<str>>,
+    /// Unix time minus the recorder's time, in nanoseconds.
+    pub(crate) wall_offset: u64,
+}
+
+/// An open root: a boundary call that began a trace or continues the host's, and the candidates within it.
+#[derive(Debug, Default)]
+pub(crate) struct Root {
+    pub(crate) trace: Trace,
+    /// False: no spans, for the parent or the sampler said so, or no ids can be made.
+    pub(crate) sampled: bool,
+    /// True when the trace has ids, sampled or not.
+    pub(crate) identified: bool,
+    pub(crate) sequence: u64,
+    pub(crate) started: u64,
+    /// Until when drains have told its time as busy.
+    pub(crate) busy_from: u64,
+    /// Spans kept whatever comes: the root's, those whose context is known outside.
+    pub(crate) kept: Vec<Candidate>,
+    pub(crate) slowest: BinaryHeap<Candidate>,
+    /// Frames that were promised to be kept.
+    pub(crate) promised: usize,
+    /// Candidates that gave way.
+    pub(crate) omitted: u64,
+}
+
+/// An open frame that will certainly be kept, or a candidate.
+struct Known {
+    sequence: u64,
+    end_sequence: u64,
+}
+
+impl Root {
+    /// Makes it a new root, keeping its buffers.
+    pub(crate) fn restart(&mut self, trace: Trace, sequence: u64, started: u64) {
+        self.kept.clear();
+        self.slowest.clear();
+        (self.trace, self.sequence, self.started, self.promised, self.omitted) = (trace, sequence, started, 0, 0);
+        (self.sampled, self.identified, self.busy_from) = (false, false, started);
+    }
+
+    /// A call that the policy wants to see. False: it, or another one, gave way.
+    pub(crate) fn offer(&mut self, candidate: Candidate, spans_max: usize) -> bool {
+        let room = self.slowest.len() < spans_max.saturating_sub(1);
+        self.slowest.push(candidate);
+        if !room {
+            self.slowest.pop();
+            self.omitted += 1;
+        }
+        room
+    }
+
+    /// Makes spans of the candidates. `open` are the frames that are still open and will be kept, by ascending number; gives the
+    /// numbers of those that became parents.
+    pub(crate) fn flush(&mut self, ids: &Ids, open: &[u64], out: &mut Vec<Span>, room: usize) -> Flushed {
+        let mut candidates = std::mem::take(&mut self.slowest).into_vec();
+        candidates.append(&mut self.kept);
+        candidates.sort_unstable_by_key(|candidate| candidate.sequence);
+        let mut flushed = Flushed::default();
+        let mut above: Vec<Known> = Vec::new();
+        let mut open = open.iter().copied().peekable();
+        for candidate in candidates.drain(..) {
+            while let Some(sequence) = open.next_if(|sequence| *sequence < candidate.sequence) {
+                above.push(Known { sequence, end_sequence: u64::MAX });
+            }
+            while above.last().is_some_and(|known| known.end_sequence < candidate.sequence) {
+                above.pop();
+            }
+            let parent = match above.last() {
+                Some(known) => {
+                    if known.end_sequence == u64::MAX && flushed.parents.last() != Some(&known.sequence) {
+                        flushed.parents.push(known.sequence);
+                    }
+                    ids.span(known.sequence)
+                }
+                None => self.trace.parent,
+            };
+            above.push(Known { sequence: candidate.sequence, end_sequence: candidate.end_sequence });
+            if out.len() >= room {
+                flushed.dropped += 1;
+                continue;
+            }
+            let omitted = if candidate.sequence == self.sequence { self.omitted } else { 0 };
+            out.push(Span::new(&self.trace, ids.span(candidate.sequence), parent, candidate, omitted));
+        }
+        self.slowest = BinaryHeap::from(candidates);
+        flushed
+    }
+}
+
+/// What a flush did besides.
+#[derive(Debug, Default)]
+pub(crate) struct Flushed {
+    /// Open frames that are now parents of spans.
+    pub(crate) parents: Vec<u64>,
+    /// Spans for which there was no room.
+    pub(crate) dropped: u64,
+}

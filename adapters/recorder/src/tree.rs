@@ -1,0 +1,129 @@
+//! The call tree: who called whom, with figures. Bounded; what has no room meets in one overflow node.
+
+use crate::table::Table;
+
+/// The node above all stacks.
+pub(crate) const ROOT: u32 = 0;
+
+/// The node of every call that has no room for one of its own.
+pub(crate) const OVERFLOW: u32 = 1;
+
+/// A function in the context of its callers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Node {
+    /// Its function's place in the recorder's table.
+    pub(crate) function: u32,
+    pub(crate) parent: u32,
+    /// The child that was entered last: most calls repeat.
+    cached: u32,
+    pub(crate) figures: Figures,
+}
+
+/// What is counted at a node since the last drain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) calls: u64,
+    pub(crate) total: u64,
+    pub(crate) own: u64,
+    pub(crate) allocated: u64,
+    pub(crate) live: i64,
+}
+
+impl Figures {
+    pub(crate) fn merge(&mut self, other: &Figures) {
+        self.calls = self.calls.saturating_add(other.calls);
+        self.total = self.total.saturating_add(other.total);
+        self.own = self.own.saturating_add(other.own);
+        self.allocated = self.allocated.saturating_add(other.allocated);
+        self.live = self.live.wrapping_add(other.live);
+    }
+}
+
+/// A bounded call tree. A parent's number is always lower than its children's.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    children: Table<u32>,
+    nodes_max: usize,
+}
+
+impl Tree {
+    pub(crate) fn new(nodes_max: usize, hash_key: u64, preallocate: bool) -> Tree {
+        let mut tree = Tree { nodes: Vec::new(), children: Table::new(hash_key), nodes_max: nodes_max.max(2) };
+        if preallocate {
+            tree.nodes.reserve(tree.nodes_max);
+            tree.children.reserve(tree.nodes_max);
+        }
+        tree.clear();
+        tree
+    }
+
+    /// The node of a function called from this node.
+    #[inline]
+    pub(crate) fn child(&mut self, parent: u32, function: u32) -> u32 {
+        let cached = self.nodes[parent as usize].cached;
+        let node = &self.nodes[cached as usize];
+        if cached > OVERFLOW && node.function == function { cached } else { self.find_child(parent, function) }
+    }
+
+    #[inline]
+    pub(crate) fn figures(&mut self, node: u32) -> &mut Figures {
+        &mut self.nodes[node as usize].figures
+    }
+
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Zero figures everywhere; the nodes stay.
+    pub(crate) fn clear_figures(&mut self) {
+        for node in &mut self.nodes {
+            node.figures = Figures::default();
+        }
+    }
+
+    /// No node but the root and the overflow node.
+    pub(crate) fn clear(&mut self) {
+        self.nodes.clear();
+        self.nodes.extend([Node::default(); 2]);
+        self.children.clear();
+    }
+
+    #[inline(never)]
+    fn find_child(&mut self, parent: u32, function: u32) -> u32 {
+        if parent == OVERFLOW {
+            return OVERFLOW;
+        }
+        let key = u64::from(parent) << 32 | u64::from(function);
+        let child = match self.children.get(key) {
+            Some(child) => child,
+            None if self.nodes.len() >= self.nodes_max => return OVERFLOW,
+            None => {
+                let child = self.nodes.len() as u32;
+                self.children.insert(key, child);
+                self.nodes.push(Node { function, parent, ..Node::default() });
+                child
+            }
+        };
+        self.nodes[parent as usize].cached = child;
+        child
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_path_is_the_same_node_and_the_rest_overflows() {
+        let mut tree = Tree::new(5, 1, false);
+        let a = tree.child(ROOT, 7);
+        let b = tree.child(a, 8);
+        let other = tree.child(a, 9);
+        assert_eq!((a, b, other), (2, 3, 4));
+        assert_eq!((tree.child(a, 8), tree.child(a, 8), tree.child(ROOT, 7)), (b, b, a));
+        assert_eq!(tree.child(b, 8), OVERFLOW);
+        assert_eq!(tree.child(OVERFLOW, 1), OVERFLOW);
+        assert_eq!(tree.nodes().len(), 5);
+    }
+}
