@@ -10,11 +10,7 @@ use crate::transport::Transport;
 
 /// Reads what TLS needs and prepares to connect. Nothing is sent yet.
 pub(crate) fn connect(signal: Signal, endpoint: &Endpoint) -> Result<Box<dyn Transport>, StartError> {
-    let credentials = match endpoint.url.scheme_str() {
-        Some("https") => Some(Credentials::read(&endpoint.tls)),
-        _ => None,
-    };
-    let transport = credentials.transpose().and_then(|credentials| {
+    let transport = Credentials::for_endpoint(endpoint).and_then(|credentials| {
         Ok::<Box<dyn Transport>, String>(match endpoint.protocol {
             Protocol::Grpc => Box::new(Grpc::new(signal, endpoint, credentials)?),
             Protocol::HttpProtobuf => Box::new(Http::new(signal, endpoint, credentials, Encoding::Protobuf)?),

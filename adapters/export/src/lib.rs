@@ -31,6 +31,7 @@ mod grpc;
 mod health;
 mod http;
 mod json;
+pub mod provider;
 mod queue;
 mod report;
 mod retry;

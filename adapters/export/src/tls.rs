@@ -8,7 +8,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-use crate::config::Tls;
+use crate::config::{Endpoint, Tls};
 
 /// PEM files that were read and hold what they should.
 #[derive(Debug)]
@@ -20,7 +20,15 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
-    pub fn read(tls: &Tls) -> Result<Credentials, String> {
+    /// What an endpoint needs; nothing if it speaks plain text.
+    pub fn for_endpoint(endpoint: &Endpoint) -> Result<Option<Credentials>, String> {
+        match endpoint.url.scheme_str() {
+            Some("https") => Credentials::read(&endpoint.tls).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn read(tls: &Tls) -> Result<Credentials, String> {
         let ca = tls.ca_file.as_deref().map(read_certificates).transpose()?;
         let client = match (&tls.client_certificate_file, &tls.client_key_file) {
             (Some(certificate), Some(key)) => Some((read_certificates(certificate)?, read_key(key)?)),

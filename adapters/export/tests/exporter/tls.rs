@@ -1,14 +1,21 @@
 //! TLS with certificates of the tests' own: who is trusted, and who we are.
 
+use std::io::{Read, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempDir;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 use waspect_export::{DropReason, Exporter, Protocol, Tls};
 
 use crate::support::grpc::GrpcServer;
+use crate::support::raw::RawPeer;
 use crate::support::{config, send_and_flush};
 
 /// A certificate authority, and a directory for what it signs.
@@ -49,6 +56,33 @@ impl Authority {
         GrpcServer::start_with(Some(tls), |_| Ok(ExportTraceServiceResponse::default()))
     }
 
+    /// An HTTPS server that takes everything it can decrypt.
+    fn http_server(&self, demands: bool) -> String {
+        let (certificate, key) = self.sign("localhost");
+        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let builder = match demands {
+            true => {
+                let mut roots = RootCertStore::empty();
+                roots.add(self.issuer.der().clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+                builder.with_client_cert_verifier(verifier)
+            }
+            false => builder.with_no_client_auth(),
+        };
+        let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+        let peer = RawPeer::start(move |tcp| {
+            let mut stream = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), tcp);
+            if stream.read(&mut [0; 4096]).is_ok_and(|count| count > 0) {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+            }
+        });
+        peer.address.replace("http://127.0.0.1", "https://localhost")
+    }
+
     fn trusted(&self) -> Tls {
         Tls { ca_file: self.file("ca.pem", &self.issuer.pem()), ..Tls::default() }
     }
@@ -64,8 +98,8 @@ impl Authority {
 }
 
 /// What became of 5 spans.
-fn export(server: &GrpcServer, tls: Tls) -> (u64, u64) {
-    let mut config = config(&server.address, Protocol::Grpc);
+fn export(address: &str, protocol: Protocol, tls: Tls) -> (u64, u64) {
+    let mut config = config(address, protocol);
     config.trace_retry.total_max = std::time::Duration::ZERO;
     config.traces.as_mut().unwrap().tls = tls;
     config.metrics = None;
@@ -76,17 +110,23 @@ fn export(server: &GrpcServer, tls: Tls) -> (u64, u64) {
 #[test]
 fn a_trusted_server_gets_it_another_does_not() {
     let (ours, other) = (Authority::new(), Authority::new());
-    let server = ours.server(false);
-    assert_eq!(export(&server, ours.trusted()), (5, 0));
-    assert_eq!(export(&server, other.trusted()), (0, 5));
+    let grpc = ours.server(false);
+    let http = ours.http_server(false);
+    for (address, protocol) in [(&grpc.address, Protocol::Grpc), (&http, Protocol::HttpProtobuf)] {
+        assert_eq!(export(address, protocol, ours.trusted()), (5, 0), "{protocol:?}");
+        assert_eq!(export(address, protocol, other.trusted()), (0, 5), "{protocol:?}");
+    }
 }
 
 #[test]
 fn a_server_that_demands_to_know_us_gets_our_certificate() {
     let authority = Authority::new();
-    let server = authority.server(true);
-    assert_eq!(export(&server, authority.identified()), (5, 0));
-    assert_eq!(export(&server, authority.trusted()), (0, 5));
+    let grpc = authority.server(true);
+    let http = authority.http_server(true);
+    for (address, protocol) in [(&grpc.address, Protocol::Grpc), (&http, Protocol::HttpProtobuf)] {
+        assert_eq!(export(address, protocol, authority.identified()), (5, 0), "{protocol:?}");
+        assert_eq!(export(address, protocol, authority.trusted()), (0, 5), "{protocol:?}");
+    }
 }
 
 #[test]
