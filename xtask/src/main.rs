@@ -2,16 +2,66 @@
 //!
 //! It calls the tools that a developer would call, and depends on next to nothing: on a fresh machine it is compiled first.
 
+mod demo;
+mod layers;
 mod process;
 mod setup;
+mod stages;
 mod stamp;
 mod workspace;
 
-use anyhow::Result;
+use std::process::ExitCode;
 
-fn main() -> Result<()> {
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo             instrument and run real programs; see what they did
+  setup [PART...]  fetch and build what the tests need, below target/waspect
+  test [STAGE...]  set up and test everything, or these stages
+  list             what there is to set up and to test
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(words: &[&str]) -> Result<()> {
+    match words {
+        [] | ["help" | "--help" | "-h", ..] => print!("{USAGE}"),
+        ["demo"] => demo::demonstrate()?,
+        ["setup", parts @ ..] => set_up(parts)?,
+        ["test", names @ ..] => stages::test(names)?,
+        ["list"] => list()?,
+        _ => bail!("`{}` is not a command\n\n{USAGE}", words.join(" ")),
+    }
+    Ok(())
+}
+
+fn set_up(names: &[&str]) -> Result<()> {
+    if names.is_empty() {
+        return setup::PARTS.iter().try_for_each(setup::Part::run);
+    }
+    names.iter().try_for_each(|name| setup::Part::find(name)?.run())
+}
+
+fn list() -> Result<()> {
+    println!("cargo xtask setup PART");
     for part in setup::PARTS {
-        part.run()?;
+        println!("  {:20} {}", part.name, part.what);
+    }
+    println!("\ncargo xtask test STAGE");
+    for stage in stages::all().context("cannot list the stages")? {
+        println!("  {:20} {}", stage.name, stage.what);
     }
     Ok(())
 }

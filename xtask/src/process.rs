@@ -1,15 +1,41 @@
 //! Child processes: run one, or say which one failed.
 
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
 /// Runs a command to its end, its output on ours. It is printed first, so that a log can be read and repeated by hand.
 pub fn run(command: &mut Command) -> Result<()> {
+    run_with_input(command, Stdio::null())
+}
+
+/// Like [`run`], with something to read.
+pub fn run_with_input(command: &mut Command, input: Stdio) -> Result<()> {
     let line = line(command);
     eprintln!("$ {line}");
-    check(&line, command.stdin(Stdio::null()).status())
+    check(&line, command.stdin(input).status())
+}
+
+/// Like [`run`], and keeps the lines of standard output that matter at the end of a long log.
+pub fn run_and_keep(command: &mut Command, keep: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let line = line(command);
+    eprintln!("$ {line}");
+    let mut child = match command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => return check(&line, Err(error)).map(|()| Vec::new()),
+    };
+    let mut kept = Vec::new();
+    let stdout = child.stdout.take().expect("its output is piped");
+    for text in BufReader::new(stdout).lines() {
+        let text = text?;
+        println!("{text}");
+        if keep(&text) {
+            kept.push(text);
+        }
+    }
+    check(&line, child.wait())?;
+    Ok(kept)
 }
 
 /// Runs a command whose output matters only when it fails.

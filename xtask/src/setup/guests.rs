@@ -16,7 +16,7 @@ use crate::{stamp, workspace};
 /// Builds those that are not built yet. The Rust ones need the target that the part `targets` adds.
 pub fn set_up() -> Result<()> {
     packages::npm()?;
-    packages::pip()?;
+    packages::pip("guests")?;
     fs::create_dir_all(workspace::guests())?;
     rust()?;
     c_guests::build_all()?;
@@ -83,6 +83,6 @@ pub(super) fn source(path: &str) -> PathBuf {
 }
 
 /// Where a compiled guest goes.
-pub(super) fn guest(name: &str) -> PathBuf {
+pub fn guest(name: &str) -> PathBuf {
     workspace::guests().join(format!("{name}.wasm"))
 }

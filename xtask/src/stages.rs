@@ -1,0 +1,171 @@
+//! The stages of the tests: what runs, in which order, and what each needs.
+//!
+//! All of them build the whole workspace with one profile, so that features unify once and nothing heavy is compiled twice:
+//! a stage selects what runs by `--test NAME`, never by `-p`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{run, run_and_keep};
+use crate::setup::Part;
+use crate::{layers, workspace};
+
+/// Something to test.
+pub struct Stage {
+    /// What the command line calls it.
+    pub name: String,
+    /// What it shows, in a line.
+    pub what: String,
+    /// The parts of the set-up that it needs.
+    needs: &'static [&'static str],
+    /// Gives back the closing lines of the test runners that it started.
+    run: fn(name: &str) -> Result<Vec<String>>,
+}
+
+/// The whole-system tests are one stage a file of `tests/tests`.
+const NEEDS: &[(&str, &[&str])] = &[("back_ends", &["targets", "guests", "backends"])];
+
+/// All stages, in the order in which they run.
+pub fn all() -> Result<Vec<Stage>> {
+    let mut stages = vec![
+        Stage::new("fmt", "the code is formatted", &["targets"], |_| cargo(&["fmt", "--all", "--check"])),
+        Stage::new("layers", "dependencies point one way", &[], |_| layers::check().map(|()| Vec::new())),
+        Stage::new("build", "everything compiles, in the one profile of the tests", &[], |_| {
+            cargo(&["build", "--workspace", "--all-targets"])
+        }),
+        Stage::new("clippy", "no lint has anything to say", &["targets"], |_| {
+            cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"])
+        }),
+        Stage::new("wasm32", "the pure crates compile to Wasm", &["targets"], |_| {
+            let pure = layers::PURE.iter().flat_map(|name| ["-p", name]);
+            cargo(&["build", "--target", "wasm32-unknown-unknown"].into_iter().chain(pure).collect::<Vec<_>>())
+        }),
+        Stage::new("unit", "each crate's own tests", &["targets"], |_| unit()),
+        Stage::new("doc", "the examples in the documentation", &[], |_| cargo(&["test", "--workspace", "--doc"])),
+    ];
+    for path in rust_files(&workspace::root().join("tests/tests"))? {
+        let name = path.file_stem().unwrap_or_default().display().to_string();
+        let needs =
+            NEEDS.iter().find(|(test, _)| *test == name).map_or(&["targets", "modules", "guests"][..], |needs| needs.1);
+        stages
+            .push(Stage::new(&name, &headline(&path)?, needs, |name| cargo(&["test", "--workspace", "--test", name])));
+    }
+    Ok(stages)
+}
+
+/// Runs the stages of these names, or all of them. One that fails stops no other.
+pub fn test(names: &[&str]) -> Result<()> {
+    let mut stages = all()?;
+    if let Some(unknown) = names.iter().find(|name| stages.iter().all(|stage| stage.name != **name)) {
+        bail!("`{unknown}` is not a stage; see `cargo xtask list`");
+    }
+    stages.retain(|stage| names.is_empty() || names.contains(&&*stage.name));
+
+    let mut set_up = HashMap::new();
+    let mut report = Vec::new();
+    let mut failed = Vec::new();
+    for stage in &stages {
+        eprintln!("\n== {}: {}", stage.name, stage.what);
+        let start = Instant::now();
+        let outcome = stage.run_with(&mut set_up);
+        let seconds = start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(lines) => {
+                report.push(format!("{} ok ({seconds:.0} s)", stage.name));
+                report.extend(lines);
+            }
+            Err(error) => {
+                let line = format!("{0} FAILED: {error:#}; alone: cargo xtask test {0}", stage.name);
+                eprintln!("{line}");
+                report.push(line);
+                failed.push(&*stage.name);
+            }
+        }
+    }
+    println!("\n{}", report.join("\n"));
+    if !failed.is_empty() {
+        bail!("{} of {} stages failed: {}", failed.len(), stages.len(), failed.join(", "));
+    }
+    Ok(())
+}
+
+impl Stage {
+    fn new(name: &str, what: &str, needs: &'static [&'static str], run: fn(&str) -> Result<Vec<String>>) -> Stage {
+        Stage { name: name.to_owned(), what: what.to_owned(), needs, run }
+    }
+
+    /// Sets up what the stage needs, each part once in all, and runs it.
+    fn run_with(&self, set_up: &mut HashMap<&'static str, bool>) -> Result<Vec<String>> {
+        for need in self.needs {
+            match set_up.get(need) {
+                Some(true) => {}
+                Some(false) => bail!("it needs `{need}`, whose set-up failed before"),
+                None => {
+                    let outcome = Part::find(need)?.run();
+                    set_up.insert(need, outcome.is_ok());
+                    outcome?;
+                }
+            }
+        }
+        (self.run)(&self.name)
+    }
+}
+
+/// Runs cargo; the lines to keep are those with which test runners close.
+fn cargo(arguments: &[&str]) -> Result<Vec<String>> {
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::root()).args(arguments);
+    match arguments[0] {
+        "test" => run_and_keep(&mut command, |line| line.starts_with("test result:")),
+        _ => run(&mut command).map(|()| Vec::new()),
+    }
+}
+
+/// Libraries, programs, and the integration tests of every crate but the whole-system one.
+fn unit() -> Result<Vec<String>> {
+    let mut arguments = ["test", "--workspace", "--lib", "--bins", "--examples"].map(str::to_owned).to_vec();
+    for folder in member_folders()? {
+        let tests = workspace::root().join(&folder).join("tests");
+        if folder == "tests" || !tests.exists() {
+            continue;
+        }
+        for file in rust_files(&tests)? {
+            arguments.extend(["--test".to_owned(), file.file_stem().unwrap_or_default().display().to_string()]);
+        }
+    }
+    cargo(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The workspace's members, as the root manifest lists them: one quoted path a line.
+fn member_folders() -> Result<Vec<String>> {
+    let manifest = fs::read_to_string(workspace::root().join("Cargo.toml"))?;
+    let (_, members) = manifest.split_once("members = [").context("Cargo.toml lists no members")?;
+    let (members, _) = members.split_once(']').context("Cargo.toml does not close its list of members")?;
+    Ok(members.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
+/// The tests of a folder as cargo finds them: `name.rs` and `name/main.rs`, the latter given as `name`.
+fn rust_files(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The first line of a test's own documentation.
+fn headline(path: &Path) -> Result<String> {
+    let path = if path.is_dir() { path.join("main.rs") } else { path.to_owned() };
+    let text = fs::read_to_string(&path)?;
+    let first = text.lines().find_map(|line| line.strip_prefix("//! "));
+    Ok(first.unwrap_or_default().trim_end_matches(['.', ':']).to_owned())
+}
