@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
-use waspect_export::{ExportConfig, Exporter, Signal};
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::trace::TracerProvider;
+use waspect_abi::semconv::SCOPE;
+use waspect_abi::semconv::attribute::SERVICE_NAME;
+use waspect_export::{ExportConfig, Exporter, HealthMetrics, Signal};
 use waspect_recorder::{Aggregator, Batch, Config, Resource, Sampling, Temporality, Value};
 
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::outcome::ExitCode;
+use crate::providers::{Metrics, Spans};
 use crate::pump::{self, Requests, Schedule, Sink};
 use crate::shared::Shared;
 use crate::{clock, variables};
@@ -69,6 +74,32 @@ impl Builder {
         self
     }
 
+    /// Sends spans through the host's own tracer provider, under ids that it gives them.
+    ///
+    /// Parts of a trace that leave in different batches (calls that are open for longer than a minute) are not joined.
+    pub fn tracer_provider<P>(self, provider: &P) -> Builder
+    where
+        P: TracerProvider<Tracer: Send + 'static>,
+    {
+        let spans = Spans::new(provider.tracer(SCOPE));
+        self.sink(move |signal, batch| {
+            if signal == Signal::Traces {
+                spans.export(&batch.bytes);
+            }
+        })
+    }
+
+    /// Records sums and gauges through the host's own meter provider. Histograms are left out: OpenTelemetry's API takes
+    /// single measurements, and there are none left.
+    pub fn meter_provider(self, provider: &impl MeterProvider) -> Builder {
+        let mut metrics = Metrics::new(provider.meter(SCOPE));
+        self.sink(move |signal, batch| {
+            if signal == Signal::Metrics {
+                metrics.export(&batch.bytes);
+            }
+        })
+    }
+
     /// Sets what is recorded: span policy, limits, overhead budget.
     pub fn recording(mut self, config: Config) -> Builder {
         self.config = config;
@@ -105,11 +136,12 @@ impl Builder {
         };
         let spans = exporter.as_ref().is_some_and(|exporter| exporter.wants(Signal::Traces)) || !self.sinks.is_empty();
         let aggregator = Aggregator::new(&self.config, self.resource(&export), clock::wall_unix_ns());
+        let health = exporter.as_ref().map(|_| HealthMetrics::new(&export, clock::wall_unix_ns()));
         let shared = Arc::new(Shared::new(!export.disabled, spans, self.config, aggregator, self.exit_code));
         *shared.exporter.write().expect("nobody else has it yet") = exporter;
         let requests = Arc::new(Requests::default());
         let schedule = Schedule { traces: export.span_delay, metrics: export.metric_interval };
-        pump::start(shared.clone(), requests.clone(), self.sinks, schedule)?;
+        pump::start(shared.clone(), requests.clone(), self.sinks, health, schedule)?;
         Ok(Observer::new(shared, requests))
     }
 
@@ -132,8 +164,6 @@ impl Builder {
         Resource { attributes }
     }
 }
-
-const SERVICE_NAME: &str = "service.name";
 
 fn exports(export: &ExportConfig) -> bool {
     !export.disabled && (export.traces.is_some() || export.metrics.is_some())

@@ -53,7 +53,7 @@ impl Observe {
 
     /// Names the parent of the next outermost scope, instead of the current OpenTelemetry context.
     ///
-    /// Parse a `traceparent` header with [`parent_from_headers`](crate::parent_from_headers).
+    /// A `traceparent` header becomes one by [`parent_from_headers`](crate::parent_from_headers).
     pub fn set_parent(&mut self, parent: Parent) {
         if let Some(state) = &mut self.state {
             state.parent = Some(parent);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use waspect_export::Signal;
+use waspect_export::{HealthMetrics, Signal};
 use waspect_recorder::Batch;
 
 use crate::clock;
@@ -58,9 +58,10 @@ pub(crate) fn start(
     shared: Arc<Shared>,
     requests: Arc<Requests>,
     sinks: Vec<Sink>,
+    health: Option<HealthMetrics>,
     schedule: Schedule,
 ) -> Result<(), Error> {
-    let pump = Pump { shared: shared.clone(), requests, sinks };
+    let pump = Pump { shared: shared.clone(), requests, sinks, health };
     let thread =
         thread::Builder::new().name("waspect".into()).spawn(move || pump.run(schedule)).map_err(Error::Thread)?;
     let _ = shared.merger.set(thread.thread().clone());
@@ -71,6 +72,8 @@ struct Pump {
     shared: Arc<Shared>,
     requests: Arc<Requests>,
     sinks: Vec<Sink>,
+    /// The exporter's own health, told with the metrics.
+    health: Option<HealthMetrics>,
 }
 
 impl Pump {
@@ -117,7 +120,13 @@ impl Pump {
     }
 
     fn metrics(&mut self) {
-        let batch = self.shared.merged().metrics(clock::wall_unix_ns());
+        let now = clock::wall_unix_ns();
+        let mut batch = self.shared.merged().metrics(now);
+        let exporter = self.shared.exporter.read().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(exporter), Some(health)) = (&*exporter, &mut self.health) {
+            batch.items += health.append(&exporter.health(), &mut batch.bytes, now);
+        }
+        drop(exporter);
         if batch.items > 0 {
             self.deliver(Signal::Metrics, batch);
         }

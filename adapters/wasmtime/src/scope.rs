@@ -94,6 +94,31 @@ where
     result
 }
 
+/// Reads every counter that [`scope`] would read, now.
+///
+/// A scope reads an instance's counters when it ends, unless it read them a moment ago and reading is slow: at most a part
+/// in 64 of a store's time goes into it. Before a store is dropped, this brings in what may be left. Stores with one call each
+/// need no such thing, nor do modules in mode `calls`, whose counters matter for untimed functions only.
+pub fn collect<S: AsContextMut>(mut store: S, get: impl Fn(&mut S::Data) -> &mut Observe + Copy) -> Result<()> {
+    let mut scope = Open::begin(store.as_context_mut(), get, true);
+    let mut work = scope.all_reads();
+    let result = counters::run(scope.store.as_context_mut(), &mut work);
+    scope.done(work);
+    result
+}
+
+/// [`collect`] for a store that runs asynchronously.
+pub async fn collect_async<S: AsContextMut<Data: Send>>(
+    mut store: S,
+    get: impl Fn(&mut S::Data) -> &mut Observe + Copy,
+) -> Result<()> {
+    let mut scope = Open::begin(store.as_context_mut(), get, false);
+    let mut work = scope.all_reads();
+    let result = counters::run_async(scope.store.as_context_mut(), &mut work).await;
+    scope.done(work);
+    result
+}
+
 /// A scope from its beginning to its end. Dropped half-way, it closes what is open: so does a cancelled future, and a host
 /// that panics.
 struct Open<'a, T: 'static, G: Fn(&mut T) -> &mut Observe> {
@@ -149,6 +174,12 @@ impl<'a, T: 'static, G: Fn(&mut T) -> &mut Observe> Open<'a, T, G> {
             (true, Some(state)) => state.instances.due_reads(self.began, false),
             _ => Vec::new(),
         }
+    }
+
+    fn all_reads(&mut self) -> Vec<Work> {
+        self.began = clock::now();
+        let state = (self.get)(self.store.data_mut()).state();
+        state.map_or_else(Vec::new, |state| state.instances.due_reads(self.began, true))
     }
 
     fn done(&mut self, work: Vec<Work>) {

@@ -1,0 +1,11 @@
+//! What Wasmtime does to a guest, and what is then seen of it. One binary: Wasmtime is slow to link.
+
+mod counters;
+mod dying;
+mod endings;
+mod exporting;
+mod parents;
+mod providers;
+mod shapes;
+mod support;
+mod threads;
