@@ -10,5 +10,6 @@ mod hostile;
 mod http;
 mod json;
 mod ledger;
+mod provider;
 mod telemetry;
 mod tls;
