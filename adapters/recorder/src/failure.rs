@@ -14,7 +14,7 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) backtrace: String,
     pub(crate) exit_code: Option<i32>,
-    /// Whether it becomes an `exception` event.
+    /// Whether it becomes an `exception` event on the trapping frame's span: a trap or a host's error, unless the host says no.
     pub(crate) recorded: bool,
     /// The calls that closed last: functions' places, then their durations.
     pub(crate) flight: Vec<(u32, u64)>,
@@ -30,6 +30,7 @@ impl Failure {
                 error_type: Some(code.clone()),
                 message: message.clone(),
                 backtrace: backtrace.clone(),
+                recorded: true,
                 ..Failure::default()
             },
             Outcome::HostError { kind, message, backtrace } => Failure {
@@ -37,6 +38,7 @@ impl Failure {
                 error_type: Some(if kind.is_empty() { Cow::Borrowed("host_error") } else { kind.clone() }),
                 message: message.clone(),
                 backtrace: backtrace.clone(),
+                recorded: true,
                 ..Failure::default()
             },
             Outcome::Exited(code) => Failure {
@@ -56,11 +58,6 @@ impl Failure {
     /// True when spans get the status ERROR.
     pub(crate) fn is_error(&self) -> bool {
         self.error_type.is_some()
-    }
-
-    /// True when the trapping frame gets an `exception` event: a trap or a host's error, not an exit or an interruption.
-    pub(crate) fn is_exception(&self) -> bool {
-        self.is_error() && self.exit_code.is_none()
     }
 
     fn error(outcome: &'static str, error_type: &'static str) -> Failure {

@@ -150,7 +150,7 @@ impl Recorder {
             let innermost = self.lane.frames[depth..].iter().rev().find(|frame| !frame.is(flag::SCOPE));
             let function = innermost.map_or(NONE, |frame| frame.function);
             self.count_error(&failure, function);
-            failure.recorded = self.config.exception_events;
+            failure.recorded &= self.config.exception_events;
             failure.flight = self.flight.calls().collect();
         }
         let mut exception = failure.is_error();

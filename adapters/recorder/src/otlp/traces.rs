@@ -106,7 +106,7 @@ fn rare_fields<'n>(out: &mut Vec<u8>, span: &Span, name_of: impl Fn(u32) -> &'n 
 
 /// The exception, and the calls that closed before it.
 fn events<'n>(out: &mut Vec<u8>, span: &Span, failure: &Failure, error_type: &str, name_of: impl Fn(u32) -> &'n str) {
-    if failure.is_exception() && failure.recorded {
+    if failure.recorded {
         wire::message(out, 11, |out| {
             wire::fixed64(out, 1, span.end_unix);
             wire::text(out, 2, event::EXCEPTION);
