@@ -207,6 +207,11 @@ impl ModuleInfo {
         self.sections.iter().filter(move |section| section.id == 0 && section.name == name)
     }
 
+    /// True where the module carries DWARF debug information.
+    pub fn has_dwarf(&self) -> bool {
+        self.custom_sections(".debug_info").next().is_some()
+    }
+
     /// The imports that are functions, in order: their positions are function indices.
     pub fn function_imports(&self) -> impl Iterator<Item = &Import> {
         self.imports.iter().filter(|import| matches!(import.kind, ExternalKind::Func | ExternalKind::FuncExact))

@@ -33,7 +33,7 @@ pub enum Mutant {
     GateInverted,
     /// Calls are not counted.
     CountMissed,
-    /// A thunk takes the place of a function in tables.
+    /// Exports of a function in a table lead to a thunk.
     IdentityBroken,
     /// The original start function is dropped.
     StartMissed,
@@ -81,6 +81,11 @@ impl Seed {
     #[cfg(not(feature = "mutants"))]
     pub(crate) fn of(_options: &Options) -> Seed {
         Seed(None)
+    }
+
+    /// Is any fault seeded?
+    pub(crate) fn is_some(self) -> bool {
+        cfg!(feature = "mutants") && self.0.is_some()
     }
 
     /// Is this the seeded fault?

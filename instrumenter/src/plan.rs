@@ -12,7 +12,7 @@ use waspect_abi::manifest::Mode;
 use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, MANIFEST_SECTION};
 
 use crate::info::ModuleInfo;
-use crate::mutants::Seed;
+use crate::mutants::{Mutant, Seed};
 use crate::options::{Options, Placement};
 use crate::rewrite::Layout;
 use crate::{Error, limits};
@@ -163,7 +163,7 @@ impl Plan {
             seed: Seed::of(options),
         };
         for (index, hook) in hooks.into_iter().enumerate() {
-            let boundary = boundary(info, index as u32, calls);
+            let boundary = boundary(info, index as u32, calls, plan.seed);
             plan.functions.push(FunctionPlan { hook, boundary });
         }
         plan.drop_stale_sections(info);
@@ -243,13 +243,14 @@ fn is_stale(name: &str) -> bool {
         || matches!(name, "sourceMappingURL" | "external_debug_info")
 }
 
-fn boundary(info: &ModuleInfo, index: u32, calls: bool) -> Boundary {
+fn boundary(info: &ModuleInfo, index: u32, calls: bool, seed: Seed) -> Boundary {
     let function = &info.functions[index as usize];
     if !function.exported && info.start != Some(index) {
         return Boundary::No;
     }
     let shared = info.function_type(index).is_none_or(|r#type| r#type.shared);
-    let plain = calls && function.exported && !function.address_taken && function.body.is_some() && !shared;
+    let compared = function.address_taken && !seed.is(Mutant::IdentityBroken);
+    let plain = calls && function.exported && !compared && function.body.is_some() && !shared;
     if plain { Boundary::Thunk } else { Boundary::Mark }
 }
 

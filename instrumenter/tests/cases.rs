@@ -66,7 +66,8 @@ fn show(module: &[u8], options: &Options) -> String {
         Err(error) => writeln!(out, "error: {error}").unwrap(),
         Ok(instrumented) => {
             show_plan(&mut out, module, &instrumented);
-            out.push_str(&wasmprinter::print_bytes(&instrumented.bytes).unwrap());
+            let printed = wasmprinter::print_bytes(&instrumented.bytes).unwrap();
+            out.push_str(&without_accessors(&printed, options.mode));
             check_output(module, &instrumented);
         }
     }
@@ -88,6 +89,20 @@ fn show_plan(out: &mut String, module: &[u8], instrumented: &Instrumented) {
     for warning in &plan.warnings {
         writeln!(out, ";; warning: {warning}").unwrap();
     }
+}
+
+/// The accessors look the same in every case: only those of mode `counts` are shown.
+fn without_accessors(printed: &str, mode: Mode) -> String {
+    let mut hidden = false;
+    let mut out = String::new();
+    for line in printed.lines() {
+        hidden |= mode == Mode::Calls && line.starts_with("  (func $waspect.counter_");
+        if !hidden {
+            writeln!(out, "{line}").unwrap();
+        }
+        hidden &= line != "  )";
+    }
+    out
 }
 
 /// What must be true of every output, whatever the case shows.

@@ -55,6 +55,24 @@ struct BodyWriter<'a> {
     out: Vec<u8>,
     /// Input bytes before this offset are in `out`, or replaced.
     copied: usize,
+    /// Blocks that were injected so far: they number the labels behind them anew.
+    injected_blocks: u32,
+    /// The new number of each original label, where somebody asked.
+    labels: Option<Vec<u32>>,
+}
+
+/// The new numbers of a body's labels, by old number: injected blocks have labels too.
+pub(super) fn new_labels(
+    module: &[u8],
+    info: &ModuleInfo,
+    plan: &Plan,
+    layout: &Layout,
+    index: u32,
+) -> Option<Vec<u32>> {
+    let mut writer = BodyWriter::new(module, info, plan, layout);
+    writer.labels = Some(Vec::new());
+    writer.write(index).ok()?;
+    writer.labels
 }
 
 /// What a body gets.
@@ -85,6 +103,8 @@ impl<'a> BodyWriter<'a> {
             loop_landings: Vec::new(),
             out: Vec::new(),
             copied: 0,
+            injected_blocks: 0,
+            labels: None,
         }
     }
 
@@ -92,6 +112,7 @@ impl<'a> BodyWriter<'a> {
         let body = body_of(self.info, index);
         let job = self.job(index, body.facts);
         self.out.clear();
+        self.injected_blocks = 0;
         self.loop_landings.clear();
         if job.token.is_some() && body.facts.catches_to_loop {
             self.find_loop_landings(&body.range)?;
@@ -163,12 +184,16 @@ impl<'a> BodyWriter<'a> {
         let block_type = job.wrapped.then(|| self.block_type(job.index));
         let mut sink = InstructionSink::new(&mut self.out);
         match job.token {
-            Some(token) => self.hooks.enter_gated(&mut sink, job.index, token),
+            Some(token) => {
+                self.hooks.enter_gated(&mut sink, job.index, token);
+                self.injected_blocks += 1;
+            }
             None if self.plan.is_hooked(job.index) => self.hooks.count(&mut sink, job.index),
             None => {}
         }
         if let Some(block_type) = block_type {
             sink.block(block_type);
+            self.injected_blocks += 1;
         }
     }
 
@@ -246,6 +271,9 @@ impl<'a> BodyWriter<'a> {
     }
 
     fn open(&mut self, job: &Job, is_landing: bool, end: usize) {
+        if let Some(labels) = &mut self.labels {
+            labels.push(labels.len() as u32 + self.injected_blocks);
+        }
         if job.facts.handlers > 0 {
             self.landings.push(false);
         }
@@ -273,6 +301,7 @@ impl<'a> BodyWriter<'a> {
         {
             self.copy_to(end);
             self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Unwind, job.index, token);
+            self.injected_blocks += 1;
         }
     }
 
@@ -335,6 +364,7 @@ impl<'a> BodyWriter<'a> {
             && !self.plan.seed.is(Mutant::ExitMissedBeforeTailCall)
         {
             self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Exit, job.index, token);
+            self.injected_blocks += 1;
         }
     }
 

@@ -47,14 +47,15 @@ impl Injecting<'_> {
 
     /// `module`, then the original start function, as a call from the host.
     fn start(&self) -> Function {
-        let mut function = Function::new([(1, ValType::I32)]);
+        let start = self.info.start.filter(|_| !self.plan.seed.is(Mutant::StartMissed));
+        let mut function = Function::new(start.map(|_| (1, ValType::I32)));
         let mut sink = function.instructions();
         let (high, low) = self.plan.build.halves();
         sink.i32_const(ABI_VERSION as i32).i32_const(high as i32).i32_const(low as i32);
         sink.i32_const(self.info.functions.len() as i32);
         self.hooks.call(&mut sink, Hook::Module);
         sink.global_set(self.layout.base());
-        if let Some(start) = self.info.start.filter(|_| !self.plan.seed.is(Mutant::StartMissed)) {
+        if let Some(start) = start {
             self.hooks.open(&mut sink, Hook::Begin, start, 0);
             sink.call(self.layout.function(start).0);
             self.hooks.close(&mut sink, Hook::End, start, 0);
@@ -105,7 +106,7 @@ impl Injecting<'_> {
         let params = self.params(allocator.index);
         let address = if alloc_hook(self.info) == Hook::Alloc64 { ValType::I64 } else { ValType::I32 };
         let report = Report { of: self, allocator, caller: params, result: params + 1, address };
-        let mut function = Function::new([(1, report.result_type())]);
+        let mut function = Function::new(report.result_type().map(|r#type| (1, r#type)));
         let mut sink = function.instructions();
         match allocator.shape {
             Shape::Free { old } => report.free(&mut sink, old, params),
@@ -127,10 +128,12 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn result_type(&self) -> ValType {
+    /// The scratch local's type, where one is needed.
+    fn result_type(&self) -> Option<ValType> {
         match self.allocator.shape {
-            Shape::GiveInto { .. } | Shape::GoGive => ValType::I32,
-            _ => self.address,
+            Shape::Free { .. } => None,
+            Shape::GiveInto { .. } | Shape::GoGive => Some(ValType::I32),
+            Shape::Give { .. } | Shape::Resize { .. } => Some(self.address),
         }
     }
 

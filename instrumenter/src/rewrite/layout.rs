@@ -143,9 +143,6 @@ impl Layout {
 
     /// What stands for an original function wherever its address is taken.
     pub fn reference(&self, index: u32) -> OutputIndex {
-        if self.seed.is(Mutant::IdentityBroken) && self.export[index as usize] != NONE {
-            return OutputIndex(self.export[index as usize]);
-        }
         self.reference.get(&index).copied().unwrap_or_else(|| self.function(index))
     }
 

@@ -12,7 +12,14 @@ const LOCAL_NAMES: u8 = 2;
 const LABEL_NAMES: u8 = 3;
 
 /// The section's new contents; nothing where it cannot be read, since every index in it would then be wrong.
-pub(super) fn rewrite(original: &[u8], info: &ModuleInfo, layout: &Layout) -> Option<Vec<u8>> {
+///
+/// `labels` gives the new numbers of a function's labels, by old number.
+pub(super) fn rewrite(
+    original: &[u8],
+    layout: &Layout,
+    info: &ModuleInfo,
+    labels: impl Fn(u32) -> Option<Vec<u32>>,
+) -> Option<Vec<u8>> {
     let mut reader = BinaryReader::new(original, 0);
     let mut out = Vec::with_capacity(original.len() + original.len() / 8);
     reader.read_string().ok()?.encode(&mut out);
@@ -22,8 +29,17 @@ pub(super) fn rewrite(original: &[u8], info: &ModuleInfo, layout: &Layout) -> Op
         out.push(id);
         match id {
             FUNCTION_NAMES => functions(NameMapReader::new(subsection).ok()?, info, layout).encode(&mut out),
-            LOCAL_NAMES | LABEL_NAMES => {
-                indirect(IndirectNameMap::new(subsection).ok()?, info, layout)?.encode(&mut out);
+            LOCAL_NAMES => {
+                let kept = |_, _: &mut Vec<(u32, &str)>| Some(());
+                indirect(IndirectNameMap::new(subsection).ok()?, info, layout, kept)?.encode(&mut out);
+            }
+            LABEL_NAMES => {
+                let moved = |function, names: &mut Vec<(u32, &str)>| {
+                    let new = labels(function)?;
+                    names.retain_mut(|(label, _)| new.get(*label as usize).map(|new| *label = *new).is_some());
+                    Some(())
+                };
+                indirect(IndirectNameMap::new(subsection).ok()?, info, layout, moved)?.encode(&mut out);
             }
             _ => subsection.read_bytes(subsection.bytes_remaining()).ok()?.encode(&mut out),
         }
@@ -67,19 +83,25 @@ fn injected_name(kind: InjectedKind, info: &ModuleInfo) -> String {
     }
 }
 
-fn indirect(map: IndirectNameMap<'_>, info: &ModuleInfo, layout: &Layout) -> Option<Vec<u8>> {
+/// Names within functions. `change` may change what a function's names are of.
+fn indirect<'a>(
+    map: IndirectNameMap<'a>,
+    info: &ModuleInfo,
+    layout: &Layout,
+    change: impl Fn(u32, &mut Vec<(u32, &'a str)>) -> Option<()>,
+) -> Option<Vec<u8>> {
     let (mut count, mut items) = (0u32, Vec::new());
     for naming in map {
         let naming = naming.ok()?;
-        if naming.index as usize >= info.functions.len() {
+        if !(info.imported_functions as usize..info.functions.len()).contains(&(naming.index as usize)) {
             continue;
         }
-        layout.function(naming.index).0.encode(&mut items);
+        let pairs = naming.names.map(|name| name.map(|name| (name.index, name.name)));
+        let mut pairs = pairs.collect::<wasmparser::Result<Vec<_>>>().ok()?;
+        change(naming.index, &mut pairs)?;
         let mut names = NameMap::new();
-        for name in naming.names {
-            let name = name.ok()?;
-            names.append(name.index, name.name);
-        }
+        pairs.iter().for_each(|(index, name)| names.append(*index, name));
+        layout.function(naming.index).0.encode(&mut items);
         names.encode(&mut items);
         count += 1;
     }

@@ -1,5 +1,6 @@
 ;; RUN: calls
 (module
   (type $s (shared (func)))
-  (func $shared (type $s))
-  (func $plain))
+  (type $p (func (param i32)))
+  (func $shared (export "shared") (type $s))
+  (func $plain (type $p)))
