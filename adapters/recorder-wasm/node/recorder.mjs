@@ -1,0 +1,44 @@
+// recorder.wasm for a test host: a scripted clock, and every export under a friendlier face.
+
+import { readFile } from "node:fs/promises";
+
+export const OPTIONS = {
+  min_duration_ns: 0, per_root_max: 1, open_root_ns: 2, depth_max: 3, leak_age_ns: 4,
+  overhead_budget: 5, hook_pair_ns: 6, clock_resolution_ns: 7, sampling_ratio: 8, delta: 9,
+};
+
+const OUTCOMES = { returned: 0, trapped: 1, exited: 2, host_error: 3, fuel: 4, epoch: 5, cancelled: 6, dropped: 7 };
+
+/** Instantiates recorder.wasm; `clock.ns` is what it reads as the time. */
+export async function load(path, clock) {
+  const { instance } = await WebAssembly.instantiate(await readFile(path), {
+    "waspect/host": { now: () => clock.ns / 1e6 },
+  });
+  const wasm = instance.exports;
+  const write = (bytes) => new Uint8Array(wasm.memory.buffer, wasm.buffer(bytes.length), bytes.length).set(bytes);
+  const read = (length) => new Uint8Array(wasm.memory.buffer, wasm.output(), length).slice();
+  return {
+    hooks: wasm,
+    wasm,
+    read,
+    configure(options, entropy, service, wallNs) {
+      for (const [name, value] of Object.entries(options)) wasm.option(OPTIONS[name], value);
+      write(Buffer.concat([entropy, Buffer.from(service)]));
+      wasm.configure(wallNs / 1e6);
+    },
+    addManifest(bytes) {
+      write(bytes);
+      return wasm.add_manifest() === 1;
+    },
+    scopeBegin(wallNs, parent) {
+      if (parent) write(Buffer.concat([parent.traceId, parent.spanId, Buffer.from([parent.flags])]));
+      return wasm.scope_begin(wallNs / 1e6, parent ? 1 : 0) >>> 0;
+    },
+    scopeEnd(token, kind, { code = 0, text = [] } = {}) {
+      write(Buffer.from(text.join("\0")));
+      wasm.scope_end(token, OUTCOMES[kind], code);
+    },
+    traces: () => read(wasm.take_traces()),
+    metrics: (wallNs) => read(wasm.metrics(wallNs / 1e6)),
+  };
+}
