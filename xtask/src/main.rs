@@ -10,7 +10,7 @@ mod stages;
 mod stamp;
 mod workspace;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
@@ -20,6 +20,7 @@ Usage: cargo xtask COMMAND
   demo             instrument and run real programs; see what they did
   setup [PART...]  fetch and build what the tests need, below target/waspect
   test [STAGE...]  set up and test everything, or these stages
+  bench [NAME]     set up and measure everything, or one benchmark
   list             what there is to set up and to test
 ";
 
@@ -41,6 +42,7 @@ fn dispatch(words: &[&str]) -> Result<()> {
         ["demo"] => demo::demonstrate()?,
         ["setup", parts @ ..] => set_up(parts)?,
         ["test", names @ ..] => stages::test(names)?,
+        ["bench", names @ ..] if names.len() <= 1 => bench(names.first().unwrap_or(&"*"))?,
         ["list"] => list()?,
         _ => bail!("`{}` is not a command\n\n{USAGE}", words.join(" ")),
     }
@@ -52,6 +54,12 @@ fn set_up(names: &[&str]) -> Result<()> {
         return setup::PARTS.iter().try_for_each(setup::Part::run);
     }
     names.iter().try_for_each(|name| setup::Part::find(name)?.run())
+}
+
+/// Benchmarks are optimised builds of their own: no test runs them.
+fn bench(name: &str) -> Result<()> {
+    ["targets", "modules", "guests"].iter().try_for_each(|name| setup::Part::find(name)?.run())?;
+    process::run(Command::new("cargo").current_dir(workspace::root()).args(["bench", "--workspace", "--bench", name]))
 }
 
 fn list() -> Result<()> {

@@ -48,6 +48,7 @@ pub fn all() -> Result<Vec<Stage>> {
         Stage::new("unit", "each crate's own tests", &["targets"], |_| unit()),
         Stage::new("doc", "the examples in the documentation", &[], |_| cargo(&["test", "--workspace", "--doc"])),
     ];
+    stages.push(Stage::new("node", "recorder.wasm in Node follows the conformance vectors", &["targets"], |_| node()));
     for path in rust_files(&workspace::root().join("tests/tests"))? {
         let name = path.file_stem().unwrap_or_default().display().to_string();
         let needs =
@@ -139,6 +140,16 @@ fn unit() -> Result<Vec<String>> {
         }
     }
     cargo(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The recorder as Wasm, driven by a second host.
+fn node() -> Result<Vec<String>> {
+    let target = ["--target", "wasm32-unknown-unknown", "--profile", "wasm"];
+    cargo(&[&["build", "--package", "waspect-recorder-wasm"][..], &target].concat())?;
+    let module = workspace::target().join("wasm32-unknown-unknown/wasm/waspect_recorder_wasm.wasm");
+    let script = "adapters/recorder-wasm/node/vectors.mjs";
+    let mut command = Command::new("node");
+    run_and_keep(command.current_dir(workspace::root()).arg(script).arg(module), |line| line.ends_with("cases pass"))
 }
 
 /// The workspace's members, as the root manifest lists them: one quoted path a line.
