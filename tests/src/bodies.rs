@@ -1,0 +1,76 @@
+//! What the fuzz targets check, one function a target. The unit tests run each a hundred times; `fuzz/` runs them for hours.
+//!
+//! A body panics on what must never be, and returns otherwise. It needs no runtime: only the rewriter and wasmparser.
+
+use std::num::NonZeroUsize;
+
+use waspect_abi::Manifest;
+use waspect_instrumenter::{Error, Mode, Options, instrument};
+
+use crate::features;
+use crate::random::Random;
+use crate::smith;
+
+/// Any bytes at all: a typed error, or a valid module.
+pub fn any_bytes(bytes: &[u8]) {
+    rewrite(bytes);
+}
+
+/// A valid module with a few bytes changed: near enough to valid to get deep into the rewriter.
+pub fn mutated_module(seed: u64) {
+    let Some(mut module) = smith::module(seed) else { return };
+    let mut random = Random::new(seed);
+    for _ in 0..1 + random.below(4) {
+        let at = 8 + random.below(module.len() - 8);
+        match random.below(4) {
+            0 => module[at] = random.next() as u8,
+            1 => module[at] ^= 1 << random.below(8),
+            2 => drop(module.remove(at)),
+            _ => module.insert(at, random.next() as u8),
+        }
+        if module.len() < 16 {
+            break;
+        }
+    }
+    rewrite(&module);
+}
+
+/// A valid module: instrumented in both modes, and no feature is needed that the input did not need.
+pub fn valid_module(seed: u64) {
+    let Some(module) = smith::module(seed) else { return };
+    let Some(features) = features::minimal(&module) else { return };
+    for mode in [Mode::Calls, Mode::Counts] {
+        let output = instrument(&module, &options(mode)).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        if let Err(error) = wasmparser::Validator::new_with_features(features).validate_all(&output.bytes) {
+            panic!("seed {seed}, {mode:?}: {error} under {features:?}");
+        }
+    }
+}
+
+/// Any bytes as a manifest: refused, or read and written again without loss.
+pub fn manifest(bytes: &[u8]) {
+    let Ok(manifest) = Manifest::decode_bytes(bytes) else { return };
+    let again = Manifest::decode_bytes(&manifest.encode_bytes()).expect("what was read can be written and read");
+    assert_eq!(manifest, again);
+}
+
+/// An input that is valid must not be refused, except for what an engine would refuse too; one that is not must not become
+/// valid.
+fn rewrite(bytes: &[u8]) {
+    let everything = wasmparser::WasmFeatures::all();
+    let valid = features::validates(bytes, everything);
+    for mode in [Mode::Calls, Mode::Counts] {
+        match instrument(bytes, &options(mode)) {
+            Ok(output) => {
+                let still = features::validates(&output.bytes, everything);
+                assert_eq!(valid, still, "{mode:?}: valid before and after");
+            }
+            Err(Error::Malformed { message, .. }) => assert!(!valid, "{mode:?}: a valid module is called malformed: {message}"),
+            Err(_) => {}
+        }
+    }
+}
+
+fn options(mode: Mode) -> Options {
+    Options { mode, threads: NonZeroUsize::new(1), ..Options::default() }
+}

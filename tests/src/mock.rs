@@ -1,0 +1,367 @@
+//! A strict recorder for tests: it believes nothing, and writes down each rule of the ABI that a hook call breaks.
+//!
+//! It shares no code with `waspect-recorder`, so that the two check each other: the recorder survives anything, the mock
+//! forgives nothing. It knows no runtime; [`crate::hooks::link`] connects it to one.
+
+use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Hook};
+
+use crate::facts::Facts;
+
+/// Faults kept in words; the rest are only counted.
+const FAULTS_KEPT: usize = 20;
+/// Ids left unused between two instances, so that an id that is off by a few belongs to nobody.
+const BASE_GAP: u32 = 64;
+
+/// What the mock expects of frames that are still open when something below them closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Every gate is open: each frame must have its own exit or unwind (rule U1).
+    Strict,
+    /// Some gates are closed, so that some handlers say nothing: a lower token or the scope may close frames (rule U3).
+    LowerToken,
+}
+
+/// How a scope ended, as the caller of the guest saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScopeEnd {
+    /// The guest returned: nothing may be open.
+    Returned,
+    /// A trap, an exception or an exit of the process left through the boundary: what is open closes here (rule B2).
+    Left,
+}
+
+/// How often frames closed, by proof. Their sum is the number of frames that were opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Closes {
+    /// By `exit` or `end`.
+    pub own: u64,
+    /// By the `unwind` of a handler below.
+    pub unwind: u64,
+    /// By a lower token.
+    pub lower: u64,
+    /// By the end of the scope.
+    pub scope: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FrameKind {
+    Scope,
+    Boundary,
+    Call,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    kind: FrameKind,
+    func: u32,
+    token: u32,
+}
+
+#[derive(Debug)]
+struct MockInstance {
+    base: u32,
+    facts: Facts,
+}
+
+/// The strict recorder.
+#[derive(Debug)]
+pub struct Mock {
+    proof: Proof,
+    instances: Vec<MockInstance>,
+    expected: Option<(BuildId, Facts)>,
+    frames: Vec<Frame>,
+    next_token: u32,
+    next_base: u32,
+    enters: Vec<u64>,
+    first: Option<(Hook, u32)>,
+    closes: Closes,
+    opened: u64,
+    events: u64,
+    refused: u64,
+    allocations: u64,
+    frees: u64,
+    grows: u64,
+    faults: Vec<String>,
+    fault_count: u64,
+}
+
+impl Mock {
+    /// A mock that has seen nothing.
+    pub fn new(proof: Proof) -> Mock {
+        Mock {
+            proof,
+            instances: Vec::new(),
+            expected: None,
+            frames: Vec::new(),
+            next_token: 1,
+            next_base: BASE_GAP,
+            enters: Vec::new(),
+            first: None,
+            closes: Closes::default(),
+            opened: 0,
+            events: 0,
+            refused: 0,
+            allocations: 0,
+            frees: 0,
+            grows: 0,
+            faults: Vec::new(),
+            fault_count: 0,
+        }
+    }
+
+    /// Says which module is instantiated next: the next `module` hook must speak of it, and only once.
+    pub fn expect(&mut self, build: BuildId, facts: Facts) {
+        self.expected = Some((build, facts));
+    }
+
+    /// A boundary of the harness begins (rule B2).
+    pub fn scope_begin(&mut self) {
+        if self.frames.is_empty() {
+            self.first = None;
+        }
+        self.push(FrameKind::Scope, 0);
+    }
+
+    /// The innermost boundary of the harness ends.
+    pub fn scope_end(&mut self, end: ScopeEnd) {
+        let Some(at) = self.frames.iter().rposition(|frame| frame.kind == FrameKind::Scope) else {
+            return self.fault("a scope ends that never began".into());
+        };
+        let open = self.frames.len() - at - 1;
+        if end == ScopeEnd::Returned && open > 0 && self.proof == Proof::Strict {
+            let names: Vec<String> = self.frames[at + 1..].iter().rev().take(5).map(|frame| self.show(frame.func)).collect();
+            self.fault(format!("the guest returned and left {open} frames open, innermost first: {}", names.join(", ")));
+        }
+        self.closes.scope += open as u64;
+        self.frames.truncate(at);
+    }
+
+    /// The first hook call since the outermost scope began, with its id.
+    pub fn first(&self) -> Option<(Hook, u32)> {
+        self.first
+    }
+
+    /// Bases given out so far, in order.
+    pub fn bases(&self) -> impl ExactSizeIterator<Item = u32> {
+        self.instances.iter().map(|instance| instance.base)
+    }
+
+    /// How often `enter` was called with this id.
+    pub fn enters(&self, id: u32) -> u64 {
+        self.enters.get(id as usize).copied().unwrap_or(0)
+    }
+
+    /// Every hook call.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// How frames closed.
+    pub fn closes(&self) -> Closes {
+        self.closes
+    }
+
+    /// Frames that were opened: each must be in [`Mock::closes`] once nothing is open.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Calls refused because their module never said `module` (rule M4).
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// `(allocations and reallocations, frees, growths)` that were reported.
+    pub fn memory_events(&self) -> (u64, u64, u64) {
+        (self.allocations, self.frees, self.grows)
+    }
+
+    /// Takes the faults in words; the flag is the number of all faults since the last time.
+    pub fn take_faults(&mut self) -> (Vec<String>, u64) {
+        (std::mem::take(&mut self.faults), std::mem::take(&mut self.fault_count))
+    }
+
+    /// Hook `module`.
+    pub fn module(&mut self, abi: u32, build_a: u32, build_b: u32, functions: u32) -> u32 {
+        self.events += 1;
+        let Some((build, facts)) = self.expected.take() else {
+            self.fault("`module` is called, but nothing is being instantiated (M2)".into());
+            return BASE_REFUSED;
+        };
+        if abi != ABI_VERSION {
+            self.fault(format!("`module` speaks of ABI {abi} (M2)"));
+        }
+        if BuildId::from_halves(build_a, build_b) != build {
+            self.fault(format!("`module` says build {}, not {build} (M5)", BuildId::from_halves(build_a, build_b)));
+        }
+        if functions != facts.functions {
+            self.fault(format!("`module` says {functions} functions, not {} (M2)", facts.functions));
+        }
+        let base = self.next_base;
+        self.next_base += facts.functions + BASE_GAP;
+        self.enters.resize(self.next_base as usize, 0);
+        self.instances.push(MockInstance { base, facts });
+        base
+    }
+
+    /// Hook `enter`.
+    pub fn enter(&mut self, func: u32) -> u32 {
+        if !self.sees(Hook::Enter, func) {
+            return 0;
+        }
+        self.enters[func as usize] += 1;
+        self.push(FrameKind::Call, func)
+    }
+
+    /// Hook `exit`.
+    pub fn exit(&mut self, func: u32, token: u32) {
+        if self.sees(Hook::Exit, func) {
+            self.close(FrameKind::Call, func, token);
+        }
+    }
+
+    /// Hook `unwind`.
+    pub fn unwind(&mut self, func: u32, token: u32) {
+        if !self.sees(Hook::Unwind, func) {
+            return;
+        }
+        if self.instance(func).is_some_and(|instance| func - instance.base < instance.facts.imported_functions) {
+            self.fault(format!("`unwind` speaks of {}, an import (U1)", self.show(func)));
+        }
+        if let Some(at) = self.find(Hook::Unwind, FrameKind::Call, func, token) {
+            self.closes.unwind += (self.frames.len() - at - 1) as u64;
+            self.frames.truncate(at + 1);
+        }
+    }
+
+    /// Hook `begin`.
+    pub fn begin(&mut self, func: u32) -> u32 {
+        if !self.sees(Hook::Begin, func) {
+            return 0;
+        }
+        let reachable = self.instance(func).is_some_and(|instance| instance.facts.is_boundary(func - instance.base));
+        if !reachable {
+            self.fault(format!("`begin` speaks of {}, which no host can call (B1)", self.show(func)));
+        }
+        self.push(FrameKind::Boundary, func)
+    }
+
+    /// Hook `end`.
+    pub fn end(&mut self, func: u32, token: u32) {
+        if self.sees(Hook::End, func) {
+            self.close(FrameKind::Boundary, func, token);
+        }
+    }
+
+    /// Hooks `alloc` and `alloc64`.
+    pub fn alloc(&mut self, func: u32, old: u64, new: u64, size: u64) {
+        if !self.sees(Hook::Alloc, func) {
+            return;
+        }
+        if (new, size) == (0, 0) {
+            self.frees += 1;
+        } else {
+            self.allocations += 1;
+        }
+        let _ = old;
+    }
+
+    /// Hooks `grow` and `grow64`.
+    pub fn grow(&mut self, func: u32, memory: u32, delta: u64, result: u64) {
+        if !self.sees(Hook::Grow, func) {
+            return;
+        }
+        self.grows += 1;
+        let memories = self.instance(func).map_or(0, |instance| instance.facts.memories);
+        if memory >= memories {
+            self.fault(format!("`grow` by {delta} to {result} of memory {memory}: the module has {memories} (G1)"));
+        }
+    }
+
+    /// Counts the call; false when the id belongs to nobody.
+    fn sees(&mut self, hook: Hook, func: u32) -> bool {
+        self.events += 1;
+        if func >= BASE_REFUSED {
+            self.refused += 1;
+            return false;
+        }
+        self.first.get_or_insert((hook, func));
+        if self.instance(func).is_none() {
+            self.fault(format!("`{}` with id {func}, which no instance owns (M3)", hook.name()));
+            return false;
+        }
+        true
+    }
+
+    fn instance(&self, func: u32) -> Option<&MockInstance> {
+        let at = self.instances.partition_point(|instance| instance.base <= func).checked_sub(1)?;
+        let instance = &self.instances[at];
+        (func - instance.base < instance.facts.functions).then_some(instance)
+    }
+
+    fn push(&mut self, kind: FrameKind, func: u32) -> u32 {
+        let token = self.next_token;
+        self.next_token = self.next_token.checked_add(1).expect("a test makes fewer than 2^32 frames");
+        if kind != FrameKind::Scope {
+            self.opened += 1;
+        }
+        self.frames.push(Frame { kind, func, token });
+        token
+    }
+
+    fn close(&mut self, kind: FrameKind, func: u32, token: u32) {
+        let hook = if kind == FrameKind::Call { Hook::Exit } else { Hook::End };
+        let Some(at) = self.find(hook, kind, func, token) else { return };
+        let above = self.frames.len() - at - 1;
+        if above > 0 && self.proof == Proof::Strict {
+            let top = self.frames[self.frames.len() - 1].func;
+            self.fault(format!(
+                "`{}` of {} finds {above} frames above, the innermost of {} (C4, U1)",
+                hook.name(),
+                self.show(func),
+                self.show(top)
+            ));
+        }
+        self.closes.lower += above as u64;
+        self.closes.own += 1;
+        self.frames.truncate(at);
+    }
+
+    /// Where the frame of a token is; a fault when it is not open, another's, or below the scope.
+    fn find(&mut self, hook: Hook, kind: FrameKind, func: u32, token: u32) -> Option<usize> {
+        let hook = hook.name();
+        if token == 0 {
+            self.fault(format!("`{hook}` of {} with token 0 (T1)", self.show(func)));
+            return None;
+        }
+        let Some(at) = self.frames.iter().rposition(|frame| frame.token == token) else {
+            self.fault(format!("`{hook}` of {} with token {token}, which names no open frame (T4)", self.show(func)));
+            return None;
+        };
+        let frame = self.frames[at];
+        if frame.func != func || frame.kind != kind {
+            let owner = self.show(frame.func);
+            self.fault(format!("`{hook}` of {} closes a {:?} of {owner} (T5)", self.show(func), frame.kind));
+            return None;
+        }
+        if self.frames[at..].iter().any(|frame| frame.kind == FrameKind::Scope) {
+            self.fault(format!("`{hook}` of {} reaches below the scope of its caller (B2)", self.show(func)));
+            return None;
+        }
+        Some(at)
+    }
+
+    fn show(&self, id: u32) -> String {
+        match self.instance(id) {
+            Some(instance) => format!("func[{}] at base {}", id - instance.base, instance.base),
+            None => format!("id {id}"),
+        }
+    }
+
+    fn fault(&mut self, fault: String) {
+        self.fault_count += 1;
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(fault);
+        }
+    }
+}

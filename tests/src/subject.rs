@@ -1,0 +1,98 @@
+//! What is put under test: the module as it is, or what the rewriter made of it.
+
+use waspect_instrumenter::mutants::Mutant;
+use waspect_instrumenter::{Error, Mode, Options, instrument};
+
+use crate::mock::Proof;
+
+/// Which gates are closed as soon as an instance lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gates {
+    /// None: every hook runs.
+    Open,
+    /// All: only calls of imports are seen.
+    Closed,
+    /// Those of functions with an odd index.
+    OddClosed,
+}
+
+/// One way of preparing a module before it runs.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// What reports call it.
+    pub name: &'static str,
+    /// How to instrument; none: run the original bytes.
+    pub options: Option<Options>,
+    /// Gates to close.
+    pub gates: Gates,
+}
+
+impl Subject {
+    /// The module as it is.
+    pub fn original() -> Subject {
+        Subject { name: "original", options: None, gates: Gates::Open }
+    }
+
+    /// Mode `calls`, everything selected.
+    pub fn calls() -> Subject {
+        Subject { name: "calls", options: Some(options(Mode::Calls)), gates: Gates::Open }
+    }
+
+    /// Mode `calls` as a governor leaves it at worst: every gate closed.
+    pub fn calls_with_gates_closed() -> Subject {
+        Subject { name: "calls, gates closed", gates: Gates::Closed, ..Subject::calls() }
+    }
+
+    /// Mode `calls` with half the gates closed: frames with and without hooks alternate.
+    pub fn calls_with_odd_gates_closed() -> Subject {
+        Subject { name: "calls, odd gates closed", gates: Gates::OddClosed, ..Subject::calls() }
+    }
+
+    /// Mode `counts`, everything selected.
+    pub fn counts() -> Subject {
+        Subject { name: "counts", options: Some(options(Mode::Counts)), gates: Gates::Open }
+    }
+
+    /// This subject by a rewriter with a seeded fault.
+    pub fn with_mutant(mut self, mutant: Mutant) -> Subject {
+        if let Some(options) = &mut self.options {
+            options.mutant = Some(mutant);
+        }
+        self
+    }
+
+    /// The bytes that this subject runs.
+    pub fn prepare(&self, module: &[u8]) -> Result<Vec<u8>, Error> {
+        match &self.options {
+            None => Ok(module.to_vec()),
+            Some(options) => Ok(instrument(module, options)?.bytes),
+        }
+    }
+
+    /// True when the hooks of mode `calls` are imported.
+    pub fn has_hooks(&self) -> bool {
+        self.options.as_ref().is_some_and(|options| options.mode == Mode::Calls)
+    }
+
+    /// What the mock may expect of frames that are still open: with gates closed, some handlers say nothing.
+    pub fn proof(&self) -> Proof {
+        match self.gates {
+            Gates::Open => Proof::Strict,
+            Gates::Closed | Gates::OddClosed => Proof::LowerToken,
+        }
+    }
+
+    /// Whether this function's gate is closed.
+    pub fn closes(&self, func: u32) -> bool {
+        match self.gates {
+            Gates::Open => false,
+            Gates::Closed => true,
+            Gates::OddClosed => func % 2 == 1,
+        }
+    }
+}
+
+fn options(mode: Mode) -> Options {
+    // One thread: the tests run on all cores already.
+    Options { mode, threads: std::num::NonZeroUsize::new(1), ..Options::default() }
+}

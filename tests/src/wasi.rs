@@ -1,0 +1,136 @@
+//! Runs real guests under WASI preview 1, with and without the hooks.
+
+use wasmtime::{Config, Engine, Instance, Linker, Module, Result, Store, Val, format_err};
+use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
+
+use waspect_abi::BuildId;
+
+use crate::engine;
+use crate::facts::Facts;
+use crate::hooks;
+use crate::mock::{Mock, Proof, ScopeEnd};
+
+/// Most bytes that a guest may print.
+const OUTPUT_BYTES_MAX: usize = 4 << 20;
+
+/// What a host does with a guest.
+#[derive(Clone, Copy, Debug)]
+pub enum Drive {
+    /// A command: `_start`, with these arguments after the program's name.
+    Command(&'static [&'static str]),
+    /// An export that takes and gives one `i32`.
+    Invoke(&'static str, i32),
+    /// The QuickJS reactor: `qjs_init_argv` with these arguments.
+    QuickJs(&'static [&'static str]),
+    /// The pii-shield reactor (Go): every text is redacted.
+    PiiShield(&'static [&'static str]),
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Ran {
+    /// What the guest printed, or returned.
+    pub output: String,
+    /// `proc_exit`'s code, a trap, or an error; empty when it just returned.
+    pub end: String,
+    /// What the hooks saw.
+    pub mock: Mock,
+}
+
+struct Host {
+    wasi: WasiP1Ctx,
+    mock: Mock,
+}
+
+/// An engine as hosts have it: optimised, no fuel.
+pub fn engine() -> Engine {
+    let mut config = Config::new();
+    engine::proposals(&mut config);
+    Engine::new(&config).expect("wasmtime takes this configuration")
+}
+
+/// Runs a guest; `original` are the bytes before instrumentation.
+pub fn run(engine: &Engine, original: &[u8], prepared: &[u8], drive: Drive) -> Result<Ran> {
+    let module = Module::new(engine, prepared)?;
+    let stdout = MemoryOutputPipe::new(OUTPUT_BYTES_MAX);
+    let mut builder = WasiCtxBuilder::new();
+    builder.stdout(stdout.clone()).arg("guest");
+    if let Drive::Command(arguments) = drive {
+        builder.args(arguments);
+    }
+    let mut store = Store::new(engine, Host { wasi: builder.build_p1(), mock: Mock::new(Proof::Strict) });
+    let mut linker = Linker::new(engine);
+    add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi)?;
+    hooks::link(&mut linker, |host: &mut Host| &mut host.mock)?;
+    // micropython's own imports; the programs that the tests run never call them.
+    linker.define_unknown_imports_as_traps(&module)?;
+    let mock = &mut store.data_mut().mock;
+    mock.expect(BuildId::of(original), Facts::of(original));
+    mock.scope_begin();
+    let instance = linker.instantiate(&mut store, &module)?;
+    let returned = steer(&mut store, instance, drive);
+    let end = if returned.is_ok() { ScopeEnd::Returned } else { ScopeEnd::Left };
+    store.data_mut().mock.scope_end(end);
+    let (returned, end) = match returned {
+        Ok(text) => (text, String::new()),
+        Err(error) => match error.downcast_ref::<I32Exit>() {
+            Some(exit) => (String::new(), format!("exit {}", exit.0)),
+            None => (String::new(), error.root_cause().to_string()),
+        },
+    };
+    let output = format!("{}{returned}", String::from_utf8_lossy(&stdout.contents()));
+    Ok(Ran { output, end, mock: store.into_data().mock })
+}
+
+fn steer(store: &mut Store<Host>, instance: Instance, drive: Drive) -> Result<String> {
+    match drive {
+        Drive::Command(_) => call(store, instance, "_start", &[]).map(|_| String::new()),
+        Drive::Invoke(name, argument) => Ok(format!("{:?}", call(store, instance, name, &[argument])?)),
+        Drive::QuickJs(arguments) => {
+            call(store, instance, "_initialize", &[])?;
+            let mut texts = vec!["qjs"];
+            texts.extend(arguments);
+            let mut pointers = Vec::new();
+            for text in &texts {
+                let address = place(store, instance, "malloc", &[text.as_bytes(), b"\0"].concat())?;
+                pointers.extend(address.to_le_bytes());
+            }
+            let argv = place(store, instance, "malloc", &pointers)?;
+            Ok(format!("{:?}", call(store, instance, "qjs_init_argv", &[texts.len() as i32, argv])?))
+        }
+        Drive::PiiShield(texts) => {
+            call(store, instance, "_initialize", &[])?;
+            texts.iter().map(|text| redact(store, instance, text)).collect()
+        }
+    }
+}
+
+/// One text through pii-shield's `redact`, which gives address and length in one `i64`.
+fn redact(store: &mut Store<Host>, instance: Instance, text: &str) -> Result<String> {
+    let address = place(store, instance, "allocate", text.as_bytes())?;
+    let redact = instance.get_typed_func::<(i32, i32), u64>(&mut *store, "redact")?;
+    let packed = redact.call(&mut *store, (address, text.len() as i32))?;
+    let memory = instance.get_memory(&mut *store, "memory").ok_or_else(|| format_err!("no memory"))?;
+    let mut bytes = vec![0; packed as u32 as usize];
+    memory.read(&*store, (packed >> 32) as usize, &mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned() + "\n")
+}
+
+/// Copies bytes to where the guest's own allocator puts them.
+fn place(store: &mut Store<Host>, instance: Instance, allocator: &str, bytes: &[u8]) -> Result<i32> {
+    let address = call(store, instance, allocator, &[bytes.len() as i32])?;
+    let address = address.ok_or_else(|| format_err!("`{allocator}` gives no address"))?;
+    let memory = instance.get_memory(&mut *store, "memory").ok_or_else(|| format_err!("no memory"))?;
+    memory.write(&mut *store, address as u32 as usize, bytes)?;
+    Ok(address)
+}
+
+fn call(store: &mut Store<Host>, instance: Instance, name: &str, arguments: &[i32]) -> Result<Option<i32>> {
+    let func = instance.get_func(&mut *store, name).ok_or_else(|| format_err!("no export `{name}`"))?;
+    let arguments: Vec<Val> = arguments.iter().map(|&argument| Val::I32(argument)).collect();
+    let mut results = vec![Val::I32(0); func.ty(&*store).results().len()];
+    func.call(&mut *store, &arguments, &mut results)?;
+    Ok(results.first().and_then(Val::i32))
+}
