@@ -15,8 +15,10 @@ export async function load(path, clock) {
     "waspect/host": { now: () => clock.ns / 1e6 },
   });
   const wasm = instance.exports;
-  const write = (bytes) => new Uint8Array(wasm.memory.buffer, wasm.buffer(bytes.length), bytes.length).set(bytes);
-  const read = (length) => new Uint8Array(wasm.memory.buffer, wasm.output(), length).slice();
+  // The address first: making room may grow the memory, which detaches the buffer that was there before.
+  const at = (address, length) => new Uint8Array(wasm.memory.buffer, address, length);
+  const write = (bytes) => at(wasm.buffer(bytes.length), bytes.length).set(bytes);
+  const read = (length) => at(wasm.output(), length).slice();
   return {
     hooks: wasm,
     wasm,

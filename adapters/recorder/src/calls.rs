@@ -286,9 +286,18 @@ impl Recorder {
             exception,
             failure,
         };
+        let full = self.candidates >= self.config.limits.spans_max;
+        let spans_max = if full { 0 } else { self.config.spans.per_root_max };
         if exception || frame.is(flag::ROOT | flag::KEPT) {
+            if full && !frame.is(flag::ROOT) {
+                self.drops.count(DropReason::Span);
+                return;
+            }
             root.kept.push(candidate);
-        } else if !root.offer(candidate, self.config.spans.per_root_max) {
+            self.candidates += 1;
+        } else if root.offer(candidate, spans_max) {
+            self.candidates += 1;
+        } else {
             self.drops.count(DropReason::Omitted);
         }
     }

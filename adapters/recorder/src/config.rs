@@ -82,7 +82,7 @@ impl Default for Sampling {
 /// The bounds of a recorder's tables. What has no room is dropped and counted (rule D1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open frames a lane; at most 262,142.
+    /// Open frames, over all lanes; at most 262,142.
     pub depth_max: usize,
     /// Lanes.
     pub lanes_max: usize,
@@ -96,21 +96,21 @@ pub struct Limits {
     pub nodes_max: usize,
     /// Allocations that are alive at once.
     pub allocations_max: usize,
-    /// Closed spans that wait for a drain.
+    /// Spans that wait for a drain; and, apart from them, closed calls that wait for the end of their root.
     pub spans_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            depth_max: 200_000,
+            depth_max: 1 << 16,
             lanes_max: 1_024,
             functions_max: 1 << 21,
             instances_max: 10_000,
             histograms_max: 2_000,
             nodes_max: 20_000,
-            allocations_max: 1 << 18,
-            spans_max: 1 << 16,
+            allocations_max: 98_000,
+            spans_max: 1 << 14,
         }
     }
 }

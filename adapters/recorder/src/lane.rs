@@ -20,7 +20,10 @@ pub(crate) struct Lane {
 
 /// The lanes that are not current and not empty, by id.
 #[derive(Debug, Default)]
-pub(crate) struct Parked(Vec<Lane>);
+pub(crate) struct Parked {
+    lanes: Vec<Lane>,
+    frames: usize,
+}
 
 impl Parked {
     /// Puts `lane` aside and gives the lane with this id. None: there is no room for one more.
@@ -28,12 +31,17 @@ impl Parked {
         let mut spare = None;
         if lane.frames.is_empty() || lane.refused {
             spare = Some(lane);
-        } else if let Err(at) = self.0.binary_search_by_key(&lane.id, |other| other.id) {
-            self.0.insert(at, lane);
+        } else if let Err(at) = self.lanes.binary_search_by_key(&lane.id, |other| other.id) {
+            self.frames += lane.frames.len();
+            self.lanes.insert(at, lane);
         }
-        match self.0.binary_search_by_key(&id, |other| other.id) {
-            Ok(at) => Some(self.0.remove(at)),
-            Err(_) if self.0.len() >= lanes_max => None,
+        match self.lanes.binary_search_by_key(&id, |other| other.id) {
+            Ok(at) => {
+                let lane = self.lanes.remove(at);
+                self.frames -= lane.frames.len();
+                Some(lane)
+            }
+            Err(_) if self.lanes.len() >= lanes_max => None,
             Err(_) => {
                 let mut fresh = spare.unwrap_or_default();
                 (fresh.id, fresh.refused) = (id, false);
@@ -43,14 +51,19 @@ impl Parked {
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
-        self.0.iter_mut()
+        self.lanes.iter_mut()
+    }
+
+    /// Open frames on these lanes.
+    pub(crate) fn frames(&self) -> usize {
+        self.frames
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lanes.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        *self = Parked::default();
     }
 }

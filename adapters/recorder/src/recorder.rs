@@ -44,6 +44,8 @@ pub struct Recorder {
     pub(crate) spans: Vec<Span>,
     pub(crate) errors: Vec<ErrorDelta>,
     pub(crate) allocations: usize,
+    /// Closed calls that wait in open roots.
+    pub(crate) candidates: usize,
     pub(crate) busy: u64,
     pub(crate) drops: Drops,
     pub(crate) config: Config,
@@ -73,6 +75,7 @@ impl Recorder {
             spans: Vec::new(),
             errors: Vec::new(),
             allocations: 0,
+            candidates: 0,
             busy: 0,
             drops: Drops::default(),
             config,
@@ -91,6 +94,7 @@ impl Recorder {
         self.lane.frames.clear();
         self.depth_max = self.config.limits.depth_max;
         self.parked.clear();
+        self.candidates = 0;
         self.spans.clear();
         self.errors.clear();
         self.ids = entropy.map(Ids::new);
@@ -214,7 +218,8 @@ impl Recorder {
             Some(lane) => lane,
             None => Lane { id: lane, refused: true, ..Lane::default() },
         };
-        self.depth_max = if self.lane.refused { 0 } else { self.config.limits.depth_max };
+        let room = self.config.limits.depth_max.saturating_sub(self.parked.frames());
+        self.depth_max = if self.lane.refused { 0 } else { room };
         for (depth, frame) in self.lane.frames.iter().enumerate() {
             if frame.is(crate::frame::flag::OUTERMOST) {
                 self.functions.met[frame.function as usize].outer = depth as u32;

@@ -128,6 +128,7 @@ impl Recorder {
         }
         if let (true, Some(ids)) = (root.sampled, &self.ids) {
             let flushed = root.flush(ids, &[], &mut self.spans, self.config.limits.spans_max);
+            self.candidates -= flushed.candidates;
             self.drops.add(DropReason::Span, flushed.dropped);
         }
         if self.spare_roots.len() < SPARE_ROOTS_MAX {

@@ -102,7 +102,7 @@ impl Root {
 
     /// A call that the policy wants to see. False: it, or another one, gave way.
     pub(crate) fn offer(&mut self, candidate: Candidate, spans_max: usize) -> bool {
-        let room = self.slowest.len() < spans_max.saturating_sub(1);
+        let room = self.slowest.len() + 1 < spans_max;
         self.slowest.push(candidate);
         if !room {
             self.slowest.pop();
@@ -120,6 +120,7 @@ impl Root {
         let mut flushed = Flushed::default();
         let mut above: Vec<Known> = Vec::new();
         let mut open = open.iter().copied().peekable();
+        flushed.candidates = candidates.len();
         for candidate in candidates.drain(..) {
             while let Some(sequence) = open.next_if(|sequence| *sequence < candidate.sequence) {
                 above.push(Known { sequence, end_sequence: u64::MAX });
@@ -154,6 +155,8 @@ impl Root {
 pub(crate) struct Flushed {
     /// Open frames that are now parents of spans.
     pub(crate) parents: Vec<u64>,
+    /// Candidates that it took.
+    pub(crate) candidates: usize,
     /// Spans for which there was no room.
     pub(crate) dropped: u64,
 }
