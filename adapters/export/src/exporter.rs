@@ -143,7 +143,7 @@ impl Exporter {
 
     fn wait_settled(&self, deadline: Instant) -> bool {
         // Every queue is waited for, even when the first is late: the second may still make it.
-        self.queues().map(|queue| queue.wait_settled(deadline)).fold(true, |all, one| all && one)
+        self.queues().filter(|queue| !queue.wait_settled(deadline)).count() == 0
     }
 }
 

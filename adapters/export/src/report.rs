@@ -58,7 +58,9 @@ impl fmt::Display for Report {
 /// The host's ear for [`Report`]s; by default there is none. Called on the exporter's own thread: a slow one delays exports,
 /// never a caller of [`send`](crate::Exporter::send).
 #[derive(Clone, Default)]
-pub struct ErrorHandler(Option<Arc<dyn Fn(&Report) + Send + Sync>>);
+pub struct ErrorHandler(Option<Arc<Handler>>);
+
+type Handler = dyn Fn(&Report) + Send + Sync;
 
 impl ErrorHandler {
     /// Calls `handler` at most once in 30 seconds for each kind and signal.

@@ -129,7 +129,7 @@ macro_rules! exporter {
                 }
             }
             Connection::Http(client, protocol) => {
-                let builder = $builder.with_http().with_http_client(client).with_endpoint(endpoint.url.to_string());
+                let builder = $builder.with_http().with_http_client(*client).with_endpoint(endpoint.url.to_string());
                 let builder = builder.with_protocol(protocol).with_timeout(endpoint.timeout);
                 let builder = builder.with_headers(endpoint.headers.iter().cloned().collect());
                 match compression(endpoint.compression) {
@@ -163,7 +163,7 @@ fn metric_exporter(
 /// What an exporter of the SDK needs to speak to an endpoint.
 enum Connection {
     Grpc(tonic::transport::Channel, tonic::metadata::MetadataMap),
-    Http(Client, opentelemetry_otlp::Protocol),
+    Http(Box<Client>, opentelemetry_otlp::Protocol),
 }
 
 impl Connection {
@@ -186,7 +186,8 @@ impl Connection {
             Protocol::HttpJson => opentelemetry_otlp::Protocol::HttpJson,
         };
         let client = crate::http::client(credentials.as_ref())?;
-        Ok(Connection::Http(Client { client, timeout: endpoint.timeout, runtime: runtime.clone() }, protocol))
+        let client = Client { client, timeout: endpoint.timeout, runtime: runtime.clone() };
+        Ok(Connection::Http(Box::new(client), protocol))
     }
 }
 

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use waspect_export::{DropReason, Exporter, Health, Protocol, Signal, SignalHealth};
 
-use crate::support::raw::{RawPeer, nobody};
+use crate::support::raw::{Nobody, RawPeer};
 use crate::support::{SOON, adds_up, config, spans, within};
 
 const PROTOCOLS: [Protocol; 3] = [Protocol::Grpc, Protocol::HttpProtobuf, Protocol::HttpJson];
 
-/// Sends two requests of 5 and 7 spans with a short timeout, and waits until both are settled.
-fn settle(address: &str, protocol: Protocol, total_max: Duration) -> SignalHealth {
+/// For peers that never answer.
+const SHORT: Duration = Duration::from_millis(20);
+
+/// Sends two requests of 5 and 7 spans, with so much time for each attempt and for all, and waits until both are settled.
+fn settle(address: &str, protocol: Protocol, timeout: Duration, total_max: Duration) -> SignalHealth {
     let mut config = config(address, protocol);
     config.trace_retry.total_max = total_max;
-    config.traces.as_mut().unwrap().timeout = Duration::from_millis(20);
+    config.traces.as_mut().unwrap().timeout = timeout;
     within(move || {
         let exporter = Exporter::start(config).unwrap();
         exporter.send(Signal::Traces, spans(5, 1), 5);
@@ -26,7 +29,8 @@ fn settle(address: &str, protocol: Protocol, total_max: Duration) -> SignalHealt
 #[test]
 fn nobody_there_is_known_not_to_have_got_it() {
     for protocol in PROTOCOLS {
-        let health = settle(&nobody(), protocol, Duration::from_millis(5));
+        let nobody = Nobody::new();
+        let health = settle(&nobody.address, protocol, SOON, Duration::from_millis(5));
         assert_eq!(health.dropped_for(DropReason::RetriesExhausted), 12, "{protocol:?}: {health:?}");
     }
 }
@@ -36,7 +40,8 @@ fn nobody_there_does_not_hold_up_a_shutdown() {
     for protocol in PROTOCOLS {
         within(move || {
             // Retries would go on for ever, and so would the shutdown, did it wait for them.
-            let mut config = config(&nobody(), protocol);
+            let nobody = Nobody::new();
+            let mut config = config(&nobody.address, protocol);
             config.trace_retry.initial = Duration::from_secs(3600);
             config.trace_retry.wait_max = Duration::from_secs(3600);
             config.trace_retry.total_max = Duration::from_secs(7200);
@@ -53,7 +58,7 @@ fn nobody_there_does_not_hold_up_a_shutdown() {
 fn a_black_hole_may_have_got_it() {
     for protocol in PROTOCOLS {
         let peer = RawPeer::black_hole();
-        let health = settle(&peer.address, protocol, Duration::from_millis(50));
+        let health = settle(&peer.address, protocol, SHORT, Duration::from_millis(50));
         assert_eq!((health.unanswered, health.exported), (12, 0), "{protocol:?}: {health:?}");
     }
 }
@@ -109,7 +114,7 @@ fn an_exporter_lives_and_dies_inside_an_async_host() {
 fn a_connection_that_breaks_off_is_tried_again_and_confirms_nothing() {
     for protocol in PROTOCOLS {
         let peer = RawPeer::breaks_off();
-        let health = settle(&peer.address, protocol, Duration::from_millis(20));
+        let health = settle(&peer.address, protocol, SOON, Duration::from_millis(20));
         peer.wait_connected();
         peer.wait_connected();
         assert_eq!((health.unanswered, health.exported), (12, 0), "{protocol:?}: {health:?}");
@@ -137,7 +142,7 @@ fn nonsense_confirms_nothing() {
     for bytes in NONSENSE {
         for protocol in [Protocol::Grpc, Protocol::HttpProtobuf] {
             let peer = RawPeer::says(bytes);
-            let health = settle(&peer.address, protocol, Duration::from_millis(30));
+            let health = settle(&peer.address, protocol, SHORT, Duration::from_millis(30));
             assert_eq!((health.made, health.exported, health.waiting), (12, 0, 0), "{protocol:?} {bytes:?}");
         }
     }
@@ -147,6 +152,6 @@ fn nonsense_confirms_nothing() {
 fn an_endless_header_is_not_read_to_its_end() {
     static HEADER: [u8; 1 << 20] = [b'a'; 1 << 20];
     let peer = RawPeer::says(&HEADER);
-    let health = settle(&peer.address, Protocol::HttpProtobuf, Duration::ZERO);
+    let health = settle(&peer.address, Protocol::HttpProtobuf, SOON, Duration::ZERO);
     assert_eq!((health.made, health.exported), (12, 0), "{health:?}");
 }

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 
+use tokio::net::TcpSocket;
+
 use super::SOON;
 
 /// A listener whose every connection is handed to a closure, on a thread of its own.
@@ -58,8 +60,16 @@ impl RawPeer {
     }
 }
 
-/// An address at which nobody listens.
-pub fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+/// An address at which nobody listens, and nobody else can begin to while this lives.
+pub struct Nobody {
+    pub address: String,
+    _socket: TcpSocket,
+}
+
+impl Nobody {
+    pub fn new() -> Nobody {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        Nobody { address: format!("http://{}", socket.local_addr().unwrap()), _socket: socket }
+    }
 }
