@@ -1,7 +1,7 @@
 //! Stage 1: the facts of a module. Reads everything once, decides nothing, changes nothing.
 //!
-//! It does not validate: what it needs to be true of the bytes (sections in order, indices in range, blocks that close) it
-//! checks, the types of operands it leaves to the engine. See [`minimal_features`] for whether a module validates.
+//! It validates as well, under all features: what is injected could make an invalid module valid (a local that did not exist
+//! does now), and everything behind this stage may rely on indices.
 
 mod bodies;
 mod features;
@@ -185,9 +185,10 @@ impl ModuleInfo {
         if !Parser::is_core_wasm(module) && Parser::is_component(module) {
             return Err(Error::Component);
         }
-        let mut info = sections::read(module)?;
+        let (mut info, resources) = sections::read(module)?;
         names::read(&mut info, module);
-        bodies::read(&mut info, module, threads).map_err(|error| error.named(|index| info.function_name(index)))?;
+        bodies::read(&mut info, module, resources.as_ref(), threads)
+            .map_err(|error| error.named(|index| info.function_name(index)))?;
         Ok(info)
     }
 

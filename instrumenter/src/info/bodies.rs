@@ -3,7 +3,10 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use wasmparser::{BinaryReader, FunctionBody, OperatorsReader, OperatorsReaderAllocations};
+use wasmparser::{
+    BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, OperatorsReader, OperatorsReaderAllocations,
+    ValidatorResources, WasmFeatures,
+};
 
 use super::ModuleInfo;
 use crate::sites::{Site, Sites};
@@ -33,7 +36,13 @@ pub struct BodyFacts {
 }
 
 /// Reads every body and fills in its facts, and which functions they call and refer to.
-pub(super) fn read(info: &mut ModuleInfo, module: &[u8], threads: Option<NonZeroUsize>) -> Result<(), Error> {
+pub(super) fn read(
+    info: &mut ModuleInfo,
+    module: &[u8],
+    resources: Option<&ValidatorResources>,
+    threads: Option<NonZeroUsize>,
+) -> Result<(), Error> {
+    let Some(resources) = resources else { return Ok(()) };
     let mut bodies = Vec::with_capacity(info.functions.len() - info.imported_functions as usize);
     for (index, function) in info.functions.iter().enumerate().skip(info.imported_functions as usize) {
         bodies.push((index as u32, function.body.as_ref().map_or(0..0, |body| body.range.clone())));
@@ -41,7 +50,7 @@ pub(super) fn read(info: &mut ModuleInfo, module: &[u8], threads: Option<NonZero
     let mut results = Vec::new();
     {
         let shared: &ModuleInfo = info;
-        let work = |run: &[(u32, Range<usize>)]| read_run(shared, module, run);
+        let work = |run: &[(u32, Range<usize>)]| read_run(shared, module, resources, run);
         parallel::in_order(&bodies, threads, |(_, range)| range.len(), work, |run| results.push(run))?;
     }
     let mut next = info.imported_functions as usize;
@@ -71,14 +80,26 @@ struct Run {
     used: Vec<u8>,
 }
 
-fn read_run(info: &ModuleInfo, module: &[u8], bodies: &[(u32, Range<usize>)]) -> Result<Run, Error> {
+fn read_run(
+    info: &ModuleInfo,
+    module: &[u8],
+    resources: &ValidatorResources,
+    bodies: &[(u32, Range<usize>)],
+) -> Result<Run, Error> {
     let mut run = Run { facts: Vec::with_capacity(bodies.len()), used: vec![0; info.functions.len()] };
     let mut scan = Scan { info, sites: Sites::default(), loops: Vec::new() };
     let mut allocations = OperatorsReaderAllocations::default();
+    let mut validation = FuncValidatorAllocations::default();
     for (index, range) in bodies {
         let reader = BinaryReader::new(&module[range.clone()], range.start as u64);
-        let facts = scan.body(FunctionBody::new(reader), &mut run.used, &mut allocations);
-        run.facts.push(facts.map_err(|error| error.in_function(*index))?);
+        let body = FunctionBody::new(reader);
+        let ty = info.functions[*index as usize].type_index;
+        let resources = resources.clone();
+        let function = FuncToValidate { resources, index: *index, ty, features: WasmFeatures::all() };
+        let mut validator = function.into_validator(std::mem::take(&mut validation));
+        let facts = validator.validate(&body).and_then(|()| scan.body(&body, &mut run.used, &mut allocations));
+        run.facts.push(facts.map_err(|error| Error::from(error).in_function(*index))?);
+        validation = validator.into_allocations();
     }
     Ok(run)
 }
@@ -93,10 +114,10 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn body(
         &mut self,
-        body: FunctionBody<'_>,
+        body: &FunctionBody<'_>,
         used: &mut [u8],
         allocations: &mut OperatorsReaderAllocations,
-    ) -> Result<BodyFacts, Error> {
+    ) -> wasmparser::Result<BodyFacts> {
         let mut facts = BodyFacts::default();
         let mut locals = body.get_locals_reader()?;
         for _ in 0..locals.get_count() {
@@ -106,27 +127,18 @@ impl Scan<'_> {
         self.sites.reset();
         self.loops.clear();
         loop {
-            let offset = reader.original_position();
             let site = reader.visit_operator(&mut self.sites)?;
             match site {
                 Site::Plain => continue,
                 Site::FunctionEnd => break,
-                _ => self.site(site, &mut facts, used, offset)?,
+                _ => self.site(site, &mut facts, used),
             }
         }
-        reader.finish()?;
         *allocations = reader.into_allocations();
         Ok(facts)
     }
 
-    fn site(&mut self, site: Site, facts: &mut BodyFacts, used: &mut [u8], offset: u64) -> Result<(), Error> {
-        let mut mark = |function: u32, how: u8| match used.get_mut(function as usize) {
-            Some(used) => {
-                *used |= how;
-                Ok(())
-            }
-            None => Err(Error::broken(format!("function {function} does not exist"), offset)),
-        };
+    fn site(&mut self, site: Site, facts: &mut BodyFacts, used: &mut [u8]) {
         match site {
             Site::Plain | Site::FunctionEnd => {}
             Site::Open => self.loops.push(false),
@@ -145,24 +157,21 @@ impl Scan<'_> {
             Site::Close => drop(self.loops.pop()),
             Site::BranchOut | Site::Return => facts.leaves_early = true,
             Site::Call(function) => {
-                mark(function, CALLED)?;
+                used[function as usize] |= CALLED;
                 facts.calls += 1;
             }
             Site::TailCall(function) => {
-                mark(function, TAIL_CALLED)?;
+                used[function as usize] |= TAIL_CALLED;
                 facts.tail_calls += 1;
             }
             Site::TailCallDynamic => facts.tail_calls += 1,
-            Site::RefFunc(function) => mark(function, REFERRED)?,
+            Site::RefFunc(function) => used[function as usize] |= REFERRED,
             Site::Grow(memory) => {
-                let Some(memory) = self.info.memories.get(memory as usize) else {
-                    return Err(Error::broken(format!("memory {memory} does not exist"), offset));
-                };
-                facts.grows_32 |= !memory.is_64;
-                facts.grows_64 |= memory.is_64;
+                let is_64 = self.info.memories[memory as usize].is_64;
+                facts.grows_32 |= !is_64;
+                facts.grows_64 |= is_64;
                 facts.grows += 1;
             }
         }
-        Ok(())
     }
 }

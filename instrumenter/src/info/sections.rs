@@ -1,6 +1,9 @@
 //! Sections into facts, all but function bodies and names.
 
-use wasmparser::{BinaryReader, CompositeInnerType, ExternalKind, Parser, Payload, TypeRef};
+use wasmparser::{
+    BinaryReader, CompositeInnerType, ExternalKind, Parser, Payload, TypeRef, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
+};
 use waspect_abi::BuildId;
 
 use super::{Body, Export, Function, FunctionType, Global, Import, Memory, ModuleInfo, Section, in_section};
@@ -21,20 +24,28 @@ pub(crate) const DATA_COUNT: u8 = 12;
 pub(crate) const CODE: u8 = 10;
 pub(crate) const DATA: u8 = 11;
 
-/// Reads everything but the insides of bodies and the name section.
-pub(super) fn read(module: &[u8]) -> Result<ModuleInfo, Error> {
+/// Reads and validates everything but the insides of bodies; and gives what it takes to validate those.
+pub(super) fn read(module: &[u8]) -> Result<(ModuleInfo, Option<ValidatorResources>), Error> {
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
     let mut reading = Reading::new(module);
+    let mut resources = None;
     for payload in Parser::new(0).parse_all(module) {
-        reading.payload(payload.map_err(Error::from)?)?;
+        let payload = payload?;
+        if let Payload::Version { encoding: wasmparser::Encoding::Component, .. } = payload {
+            return Err(Error::Component);
+        }
+        if let ValidPayload::Func(function, _) = validator.payload(&payload)? {
+            resources.get_or_insert(function.resources);
+        }
+        reading.payload(payload)?;
     }
-    reading.finish()
+    Ok((reading.finish()?, resources))
 }
 
 struct Reading<'a> {
     module: &'a [u8],
     info: ModuleInfo,
     bodies: usize,
-    last_order: u8,
 }
 
 /// Where a section stands in a module; custom sections stand anywhere.
@@ -47,14 +58,6 @@ fn order(id: u8) -> u8 {
 /// True when a section of this id stands before (and not at) the other's place.
 pub(crate) fn stands_before(id: u8, other: u8) -> bool {
     order(id) < order(other)
-}
-
-fn at<T>(result: wasmparser::Result<T>) -> Result<T, Error> {
-    result.map_err(Error::from)
-}
-
-fn broken(message: impl Into<String>, offset: usize) -> Error {
-    Error::broken(message, offset as u64)
 }
 
 impl<'a> Reading<'a> {
@@ -77,86 +80,75 @@ impl<'a> Reading<'a> {
             producers: Vec::new(),
             has_names: false,
         };
-        Reading { module, info, bodies: 0, last_order: 0 }
+        Reading { module, info, bodies: 0 }
     }
 
-    fn section(&mut self, id: u8, name: &str, range: std::ops::Range<u64>) -> Result<(), Error> {
+    fn section(&mut self, id: u8, name: &str, range: std::ops::Range<u64>) {
         let range = range.start as usize..range.end as usize;
-        if id != CUSTOM {
-            if order(id) <= self.last_order {
-                return Err(broken(format!("section {id} is out of order or repeated"), range.start));
-            }
-            self.last_order = order(id);
-        }
         self.info.sections.push(Section { id, name: name.to_string(), range });
-        Ok(())
     }
 
     fn payload(&mut self, payload: Payload<'a>) -> Result<(), Error> {
         match payload {
-            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Err(Error::Component),
             Payload::TypeSection(reader) => {
-                self.section(TYPE, "", reader.range())?;
+                self.section(TYPE, "", reader.range());
                 self.types(reader)?;
             }
             Payload::ImportSection(reader) => {
-                self.section(IMPORT, "", reader.range())?;
+                self.section(IMPORT, "", reader.range());
                 for import in reader.into_imports() {
-                    self.import(at(import)?)?;
+                    self.import(import?)?;
                 }
             }
             Payload::FunctionSection(reader) => {
-                self.section(FUNCTION, "", reader.range())?;
+                self.section(FUNCTION, "", reader.range());
                 for type_index in reader {
-                    let type_index = at(type_index)?;
+                    let type_index = type_index?;
                     self.function(type_index);
                 }
             }
             Payload::TableSection(reader) => {
-                self.section(TABLE, "", reader.range())?;
+                self.section(TABLE, "", reader.range());
                 self.info.tables = self.info.tables.saturating_add(reader.count());
             }
             Payload::MemorySection(reader) => {
-                self.section(MEMORY, "", reader.range())?;
+                self.section(MEMORY, "", reader.range());
                 for memory in reader {
-                    self.info.memories.push(memory_facts(&at(memory)?));
+                    self.info.memories.push(memory_facts(&memory?));
                 }
             }
             Payload::TagSection(reader) => {
-                self.section(TAG, "", reader.range())?;
+                self.section(TAG, "", reader.range());
                 self.info.tags = self.info.tags.saturating_add(reader.count());
             }
             Payload::GlobalSection(reader) => {
-                self.section(GLOBAL, "", reader.range())?;
+                self.section(GLOBAL, "", reader.range());
                 for global in reader {
-                    self.info.globals.push(global_facts(&at(global)?.ty));
+                    self.info.globals.push(global_facts(&global?.ty));
                 }
             }
             Payload::ExportSection(reader) => {
-                self.section(EXPORT, "", reader.range())?;
+                self.section(EXPORT, "", reader.range());
                 for export in reader {
-                    let export = at(export)?;
+                    let export = export?;
                     let (name, kind, index) = (export.name.to_string(), export.kind, export.index);
                     self.info.exports.push(Export { name, kind, index });
                 }
             }
             Payload::StartSection { func, range } => {
-                self.section(START, "", range)?;
+                self.section(START, "", range);
                 self.info.start = Some(func);
             }
-            Payload::ElementSection(reader) => self.section(ELEMENT, "", reader.range())?,
-            Payload::DataCountSection { range, .. } => self.section(DATA_COUNT, "", range)?,
-            Payload::DataSection(reader) => self.section(DATA, "", reader.range())?,
-            Payload::CodeSectionStart { unchecked_range, .. } => self.section(CODE, "", unchecked_range)?,
-            Payload::CodeSectionEntry(body) => self.body(body)?,
+            Payload::ElementSection(reader) => self.section(ELEMENT, "", reader.range()),
+            Payload::DataCountSection { range, .. } => self.section(DATA_COUNT, "", range),
+            Payload::DataSection(reader) => self.section(DATA, "", reader.range()),
+            Payload::CodeSectionStart { unchecked_range, .. } => self.section(CODE, "", unchecked_range),
+            Payload::CodeSectionEntry(body) => self.body(&body),
             Payload::CustomSection(reader) => {
-                self.section(CUSTOM, reader.name(), reader.range())?;
+                self.section(CUSTOM, reader.name(), reader.range());
                 if reader.name() == "producers" {
                     self.producers(reader.data_reader());
                 }
-            }
-            Payload::UnknownSection { id, range, .. } => {
-                return Err(broken(format!("section id {id} is unknown"), range.start as usize));
             }
             _ => {}
         }
@@ -165,7 +157,7 @@ impl<'a> Reading<'a> {
 
     fn types(&mut self, reader: wasmparser::TypeSectionReader<'a>) -> Result<(), Error> {
         for group in reader {
-            for sub_type in at(group)?.into_types() {
+            for sub_type in group?.into_types() {
                 let shared = sub_type.composite_type.shared;
                 self.info.types.push(match sub_type.composite_type.inner {
                     CompositeInnerType::Func(function) => Some(FunctionType {
@@ -219,15 +211,11 @@ impl<'a> Reading<'a> {
         self.info.functions.push(Function { type_index, ..Function::default() });
     }
 
-    fn body(&mut self, body: wasmparser::FunctionBody<'a>) -> Result<(), Error> {
+    fn body(&mut self, body: &wasmparser::FunctionBody<'a>) {
         let range = body.range().start as usize..body.range().end as usize;
         let index = self.info.imported_functions as usize + self.bodies;
-        let Some(function) = self.info.functions.get_mut(index) else {
-            return Err(broken("more bodies than functions", range.start));
-        };
-        function.body = Some(Body { range, ..Body::default() });
+        self.info.functions[index].body = Some(Body { range, ..Body::default() });
         self.bodies += 1;
-        Ok(())
     }
 
     /// A broken producers section is no reason to refuse a module: it is only ever shown.
@@ -243,31 +231,12 @@ impl<'a> Reading<'a> {
 
     fn finish(mut self) -> Result<ModuleInfo, Error> {
         let info = &mut self.info;
-        let total = info.functions.len();
-        if self.bodies != total - info.imported_functions as usize {
-            return Err(broken("fewer bodies than functions", self.module.len()));
-        }
-        if let Some(function) = info.functions.iter().find(|function| function.type_index as usize >= info.types.len())
-        {
-            return Err(broken(format!("function type {} does not exist", function.type_index), self.module.len()));
-        }
-        let missing = |index: u32| broken(format!("function {index} does not exist"), self.module.len());
-        if let Some(start) = info.start.filter(|start| *start as usize >= total) {
-            return Err(missing(start));
-        }
         for export in info.exports.iter().filter(|export| export.kind == ExternalKind::Func) {
-            info.functions.get_mut(export.index as usize).ok_or_else(|| missing(export.index))?.exported = true;
+            info.functions[export.index as usize].exported = true;
         }
         for section in &info.sections {
             let functions = &mut info.functions;
-            let mut bad = None;
-            at(in_section(self.module, section, |reference| match functions.get_mut(reference.function as usize) {
-                Some(function) => function.address_taken = true,
-                None => bad = Some(reference.function),
-            }))?;
-            if let Some(index) = bad {
-                return Err(missing(index));
-            }
+            in_section(self.module, section, |reference| functions[reference.function as usize].address_taken = true)?;
         }
         Ok(self.info)
     }
