@@ -1,0 +1,145 @@
+//! A real Jaeger: OTLP in, its own query API out.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+use super::server::Server;
+use crate::assets;
+
+const CONFIGURATION: &str = r#"
+extensions:
+  jaeger_storage: {backends: {memory: {memory: {max_traces: 10000}}}}
+  jaeger_query:
+    storage: {traces: memory}
+    http: {endpoint: "127.0.0.1:0"}
+    grpc: {endpoint: "127.0.0.1:0"}
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
+exporters:
+  jaeger_storage_exporter: {trace_storage: memory}
+service:
+  extensions: [jaeger_storage, jaeger_query]
+  telemetry: {metrics: {level: none}, logs: {encoding: json}}
+  pipelines:
+    traces: {receivers: [otlp], exporters: [jaeger_storage_exporter]}
+"#;
+
+/// A running Jaeger.
+pub struct Jaeger {
+    _server: Server,
+    query: String,
+    otlp_http: String,
+}
+
+/// A span as Jaeger gives it back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JaegerSpan {
+    /// Trace, span, and parent, in hex; no parent: empty.
+    pub ids: [String; 3],
+    /// Operation name.
+    pub name: String,
+    /// Start since 1970 and duration, in microseconds.
+    pub start_and_duration_us: [u64; 2],
+    /// Its attributes, and what Jaeger makes of kind, status and scope, as text.
+    pub tags: BTreeMap<String, String>,
+    /// Its events: their fields, as text.
+    pub events: Vec<BTreeMap<String, String>>,
+}
+
+impl Jaeger {
+    /// Starts a Jaeger that keeps traces in memory and listens on the loopback.
+    pub fn start() -> Jaeger {
+        let mut server = Server::start(&assets::back_end("jaeger"), |_| CONFIGURATION.to_owned());
+        let (mut query, mut otlp_http, mut ready) = (None, None, false);
+        // Its parts start in no certain order.
+        while query.is_none() || otlp_http.is_none() || !ready {
+            let line: Value = server.wait_for("port or readiness", |line| serde_json::from_str(line).ok());
+            ready |= line["msg"] == "Everything is ready. Begin running and processing data.";
+            match (line["msg"].as_str(), line["otelcol.component.id"].as_str()) {
+                (Some("Starting HTTP server"), Some("otlp")) => {
+                    otlp_http = line["endpoint"].as_str().map(str::to_owned)
+                }
+                (Some("Starting HTTP server"), Some("jaeger_query")) => {
+                    query = line["port"].as_u64().map(|port| format!("127.0.0.1:{port}"));
+                }
+                _ => {}
+            }
+        }
+        let addresses = query.zip(otlp_http).expect("both ports are known");
+        Jaeger { _server: server, query: addresses.0, otlp_http: addresses.1 }
+    }
+
+    /// Where to send OTLP over HTTP.
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.otlp_http)
+    }
+
+    /// The services that Jaeger knows.
+    pub fn services(&self) -> Vec<String> {
+        let answer = self.get("/api/services");
+        // It says `null` when it knows none.
+        let names = answer["data"].as_array().into_iter().flatten();
+        names.map(|name| name.as_str().expect("a service is a name").to_owned()).collect()
+    }
+
+    /// The spans of a service's traces, in the order of their ids.
+    pub fn spans(&self, service: &str) -> Vec<JaegerSpan> {
+        let answer = self.get(&format!("/api/traces?service={service}&limit=1000"));
+        let traces = answer["data"].as_array().unwrap_or_else(|| panic!("no traces: {answer}"));
+        let mut spans = Vec::new();
+        for trace in traces {
+            for span in trace["spans"].as_array().expect("a trace has spans") {
+                let process = span["processID"].as_str().expect("a span has a process");
+                assert_eq!(trace["processes"][process]["serviceName"], service);
+                spans.push(JaegerSpan::read(span));
+            }
+        }
+        spans.sort_by(|a, b| a.ids.cmp(&b.ids));
+        spans
+    }
+
+    /// Asks the query API. HTTP/1.0: the answer ends where the connection does.
+    fn get(&self, path: &str) -> Value {
+        let mut stream = TcpStream::connect(&self.query).expect("Jaeger listens");
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.query).expect("Jaeger takes a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("Jaeger answers in UTF-8");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+        assert!(head.starts_with("HTTP/1.0 200"), "{path}: {answer}");
+        serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+    }
+}
+
+impl JaegerSpan {
+    fn read(span: &Value) -> JaegerSpan {
+        let references = span["references"].as_array().expect("references are a list");
+        assert!(references.len() <= 1, "more than one reference: {span}");
+        let parent = references.first().map_or("", |reference| {
+            assert_eq!(reference["refType"], "CHILD_OF");
+            reference["spanID"].as_str().expect("a reference has an id")
+        });
+        let text = |key: &str| span[key].as_str().unwrap_or_else(|| panic!("no {key} in {span}")).to_owned();
+        let number = |key: &str| span[key].as_u64().unwrap_or_else(|| panic!("no {key} in {span}"));
+        let events = span["logs"].as_array().into_iter().flatten();
+        JaegerSpan {
+            ids: [text("traceID"), text("spanID"), parent.to_owned()],
+            name: text("operationName"),
+            start_and_duration_us: [number("startTime"), number("duration")],
+            tags: fields(&span["tags"]),
+            events: events.map(|event| fields(&event["fields"])).collect(),
+        }
+    }
+}
+
+/// Jaeger's list of keys and values.
+fn fields(list: &Value) -> BTreeMap<String, String> {
+    let fields = list.as_array().into_iter().flatten();
+    let field = |field: &Value| {
+        let value = field["value"].as_str().map_or_else(|| field["value"].to_string(), str::to_owned);
+        (field["key"].as_str().expect("a field has a key").to_owned(), value)
+    };
+    fields.map(field).collect()
+}

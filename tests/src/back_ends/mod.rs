@@ -1,0 +1,12 @@
+//! Real back ends, started for a test and ended with it, and the telemetry that they and `waspect run` tell of.
+
+mod jaeger;
+mod otelcol;
+mod run;
+mod server;
+mod telemetry;
+
+pub use jaeger::{Jaeger, JaegerSpan};
+pub use otelcol::Collector;
+pub use run::{Run, run};
+pub use telemetry::{Span, Telemetry, canonical};

@@ -1,0 +1,87 @@
+//! A server process that tells on its standard error which ports it got and when it is ready.
+//!
+//! Its configuration asks for port 0: the kernel chooses, and no two tests ever meet. It is ended by its id when it is
+//! dropped, a panic included.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Longest silence before a server counts as hung: a guard against waiting for ever, not a measurement.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
+
+/// A running server with a folder of its own.
+pub struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts a program of the Collector's family with a configuration.
+    pub fn start(program: &Path, configuration: impl FnOnce(&Path) -> String) -> Server {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let file = folder.path().join("config.yaml");
+        fs::write(&file, configuration(folder.path())).expect("the configuration can be written");
+        let mut child = Command::new(program)
+            .arg("--config")
+            .arg(format!("file:{}", file.display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().expect("its standard error is piped"));
+        thread::spawn(move || {
+            // Read to its end, whether anyone listens or not: a full pipe would block the server.
+            for line in stderr.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Server { child, lines, seen: Vec::new(), folder }
+    }
+
+    /// The next line of which `find` makes something. Panics with all that it said when the server ends or falls silent.
+    #[track_caller]
+    pub fn wait_for<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(SILENCE_MAX) else {
+                panic!("no {what} from the server; it said:\n{}", self.seen.join("\n"));
+            };
+            let found = find(&line);
+            self.seen.push(line);
+            if let Some(found) = found {
+                return found;
+            }
+        }
+    }
+
+    /// The folder that the server may write to.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Asks the server to end, and waits until it has written what it holds.
+    pub fn finish(&mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().expect("`kill` can be run");
+        assert!(asked.success(), "server {id} cannot be asked to end");
+        self.child.wait().expect("a child can be waited for")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
