@@ -4,7 +4,7 @@ use waspect_abi::semconv::{Instrument, Metric, attribute, metric};
 
 use crate::aggregator::Totals;
 use crate::catalog::{Figures, Module};
-use crate::histogram::{Histogram, NANOSECONDS};
+use crate::histogram::Histogram;
 use crate::otlp::metrics::{Number, Times, histogram, metric as append, point};
 use crate::series::{self, Attribute, ModuleTold, Series};
 use crate::{Aggregator, Batch, DropReason, otlp};
@@ -189,7 +189,7 @@ impl Output {
             return;
         }
         let value = if metric.double {
-            Number::Double(value as f64 * NANOSECONDS)
+            Number::Double(value as f64 / 1e9)
         } else if metric.instrument == Instrument::UpDownCounter {
             Number::Int(value as i64)
         } else {

@@ -56,6 +56,15 @@ impl Recorder {
         self.close_top(now, &Closing::Returned);
     }
 
+    /// Every frame that is still open on the current lane closes with this outcome, scope or not: its store is gone.
+    pub fn close_lane(&mut self, now: Timestamp, outcome: &Outcome) {
+        let now = self.clock.read(now);
+        match Failure::new(outcome) {
+            None => self.close_above(now, 0, &Closing::Unwound),
+            Some(failure) => self.fail_above(now, 0, failure),
+        }
+    }
+
     /// Says what the calendar reads now, for boundaries without a scope (C3).
     pub fn anchor(&mut self, now: Timestamp, wall_unix_ns: u64) {
         let now = self.clock.read(now);

@@ -4,7 +4,7 @@ use waspect_abi::semconv::{Instrument, Metric};
 
 use super::wire;
 use crate::Temporality;
-use crate::histogram::{BYTES, BYTES_SHIFT, Histogram, INDEX_MIN, NANOSECONDS, SCALE};
+use crate::histogram::{BYTES, BYTES_SHIFT, Histogram, INDEX_MIN, SCALE};
 
 const DELTA: u64 = 1;
 const CUMULATIVE: u64 = 2;
@@ -91,7 +91,8 @@ pub(crate) fn histogram(
     histogram: &Histogram,
     told: Option<&Histogram>,
 ) {
-    let (unit, shift) = if histogram.factor == BYTES { (1.0, BYTES_SHIFT) } else { (NANOSECONDS, 0) };
+    // Divided, not multiplied: 60 s are 60.0 then.
+    let (per_unit, shift) = if histogram.factor == BYTES { (1.0, BYTES_SHIFT) } else { (1e9, 0) };
     let told_at = |place: usize| told.map_or(0, |told| told.buckets[place]);
     let counts = histogram.range().map(|place| (place, histogram.buckets[place] - told_at(place)));
     let mut counts: Vec<(i32, u64)> = counts
@@ -118,13 +119,13 @@ pub(crate) fn histogram(
         wire::fixed64(out, 2, times.start_of(metric.instrument));
         wire::fixed64(out, 3, times.now);
         wire::fixed64(out, 4, count);
-        wire::double(out, 5, sum as f64 * unit);
+        wire::double(out, 5, sum as f64 / per_unit);
         wire::signed(out, 6, scale);
         wire::fixed64(out, 7, zero);
         wire::message(out, 8, |out| buckets(out, &counts));
         if told.is_none() {
-            wire::double(out, 12, histogram.min as f64 * unit);
-            wire::double(out, 13, histogram.max as f64 * unit);
+            wire::double(out, 12, histogram.min as f64 / per_unit);
+            wire::double(out, 13, histogram.max as f64 / per_unit);
         }
     });
 }
