@@ -20,6 +20,9 @@ def fib(n):
 words = sorted('word %d' % (i * 7919 % 1000) for i in range(1000))
 print(fib(18), words[0], words[-1])";
 
+/// Two of its imports come from the package's own host. A plain program calls neither.
+const UNKNOWN: [&str; 2] = ["--unknown-imports", "trap"];
+
 /// Installs what the demonstration needs and no more, and runs it.
 pub fn demonstrate() -> Result<()> {
     targets::add("wasm32-wasip1")?;
@@ -31,9 +34,11 @@ pub fn demonstrate() -> Result<()> {
     let input = folder.join("input.txt");
     fs::create_dir_all(&folder)?;
     fs::write(&input, TEXT)?;
-    let mut shown = vec![show("rust-work", &guests::guest("rust-work"), &["8"], File::open(&input)?.into())?];
+    let mut shown = vec![show("rust-work", &guests::guest("rust-work"), &[], &["8"], File::open(&input)?.into())?];
     match modules::set_up_pypi() {
-        Ok(()) => shown.push(show("micropython", &modules::module("micropython"), &["-c", SCRIPT], Stdio::null())?),
+        Ok(()) => {
+            shown.push(show("micropython", &modules::module("micropython"), &UNKNOWN, &["-c", SCRIPT], Stdio::null())?)
+        }
         Err(error) => eprintln!("a real module, MicroPython from PyPI, is left out: {error:#}"),
     }
     println!("\nWhat to look at:");
@@ -46,8 +51,8 @@ pub fn demonstrate() -> Result<()> {
     Ok(())
 }
 
-/// Runs one module; what can be looked at is in the folder that it gives back.
-fn show(name: &str, module: &Path, arguments: &[&str], input: Stdio) -> Result<PathBuf> {
+/// Runs one module with options of `waspect run`; what can be looked at is in the folder that it gives back.
+fn show(name: &str, module: &Path, options: &[&str], arguments: &[&str], input: Stdio) -> Result<PathBuf> {
     let folder = workspace::assets().join("demo").join(name);
     fs::create_dir_all(&folder)?;
     let mut command = Command::new(workspace::target().join("debug/waspect"));
@@ -61,7 +66,7 @@ fn show(name: &str, module: &Path, arguments: &[&str], input: Stdio) -> Result<P
     for (option, file) in outputs {
         command.arg(option).arg(folder.join(file));
     }
-    command.arg(module).arg("--").args(arguments);
+    command.args(options).arg(module).arg("--").args(arguments);
     eprintln!();
     run_with_input(&mut command, input)?;
     Ok(folder)
