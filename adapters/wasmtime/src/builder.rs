@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::TracerProvider;
-use waspect_abi::semconv::SCOPE;
 use waspect_abi::semconv::attribute::SERVICE_NAME;
+use waspect_export::provider::Carrier;
 use waspect_export::{ExportConfig, Exporter, HealthMetrics, Signal};
 use waspect_recorder::{Aggregator, Batch, Config, Resource, Sampling, Temporality, Value};
 
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::outcome::ExitCode;
-use crate::providers::{Metrics, Spans};
 use crate::pump::{self, Requests, Schedule, Sink};
 use crate::shared::Shared;
 use crate::{clock, variables};
@@ -74,30 +73,17 @@ impl Builder {
         self
     }
 
-    /// Sends spans through the host's own tracer provider, under ids that it gives them.
+    /// Sends spans, sums and gauges through the host's own OpenTelemetry providers.
     ///
-    /// Parts of a trace that leave in different batches (calls that are open for longer than a minute) are not joined.
-    pub fn tracer_provider<P>(self, provider: &P) -> Builder
+    /// What their API cannot carry is in the table of [`waspect_export::provider`]: ids, histograms, exemplars.
+    pub fn providers<T, M>(self, tracers: T, meters: M) -> Builder
     where
-        P: TracerProvider<Tracer: Send + 'static>,
+        T: TracerProvider + Send + 'static,
+        M: MeterProvider + Send + 'static,
     {
-        let spans = Spans::new(provider.tracer(SCOPE));
-        self.sink(move |signal, batch| {
-            if signal == Signal::Traces {
-                spans.export(&batch.bytes);
-            }
-        })
-    }
-
-    /// Records sums and gauges through the host's own meter provider. Histograms are left out: OpenTelemetry's API takes
-    /// single measurements, and there are none left.
-    pub fn meter_provider(self, provider: &impl MeterProvider) -> Builder {
-        let mut metrics = Metrics::new(provider.meter(SCOPE));
-        self.sink(move |signal, batch| {
-            if signal == Signal::Metrics {
-                metrics.export(&batch.bytes);
-            }
-        })
+        let mut carrier = Carrier::new(tracers, meters);
+        // Our own bytes are always requests; what providers cannot take is documented.
+        self.sink(move |signal, batch| _ = carrier.carry(signal, &batch.bytes))
     }
 
     /// Sets what is recorded: span policy, limits, overhead budget.
@@ -129,7 +115,9 @@ impl Builder {
     /// Calibrates the clock, starts the exporter and the background thread.
     pub fn build(mut self) -> Result<Observer, Error> {
         clock::calibrate();
-        let export = self.export.take().unwrap_or_default();
+        // Nobody asked for export: then the defaults' endpoint is none of ours.
+        let nowhere = || ExportConfig { traces: None, metrics: None, ..ExportConfig::default() };
+        let export = self.export.take().unwrap_or_else(nowhere);
         let exporter = match self.exporter.take() {
             None if exports(&export) => Some(Exporter::start(export.clone())?),
             exporter => exporter,

@@ -72,7 +72,6 @@ mod modules;
 mod observe;
 mod observer;
 mod outcome;
-mod providers;
 mod pump;
 mod scope;
 mod shared;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use waspect_abi::BuildId;
-use waspect_recorder::{Parent, Recorder, Timestamp, Untimed};
+use waspect_recorder::{Outcome, Parent, Recorder, Timestamp, Untimed};
 
 use crate::clock;
 use crate::counters::Work;
@@ -140,8 +140,9 @@ impl State {
         self.ticking = false;
     }
 
-    /// Ends every instance: its open calls close as dropped, its memory is given back.
+    /// Closes what is open as dropped, and ends every instance: its memory is given back.
     fn close(&mut self, now: Timestamp) {
+        self.recorder.close_lane(now, &Outcome::Dropped);
         self.instances.end(&mut self.recorder, now);
     }
 }

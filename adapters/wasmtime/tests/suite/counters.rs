@@ -69,15 +69,32 @@ fn counts_survive_an_interruption_and_leave_fuel_and_deadline_as_they_were() {
     run.call(&mut store, ()).unwrap();
     assert_eq!(store.get_fuel().unwrap(), fuel, "a scope costs the guest no fuel");
 
-    store.set_epoch_deadline(1);
-    engine.increment_epoch();
-    store.set_fuel(u64::MAX).unwrap();
-    call(&mut store, &instance, "spin").unwrap_err();
-    waspect_wasmtime::collect(&mut store, observe).unwrap_err();
-    store.set_epoch_deadline(1_000);
     waspect_wasmtime::collect(&mut store, observe).unwrap();
-    assert_eq!(seen.calls("leaf"), spun + 6);
-    assert_eq!(seen.calls("spin"), 2);
+    assert_eq!((seen.calls("spin"), seen.calls("leaf")), (1, spun + 6));
+}
+
+#[test]
+fn counts_are_read_after_the_deadline_of_the_epoch() {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    let (seen, engine) = (Seen::new(), Engine::new(&config).unwrap());
+    let wat = r#"(module
+        (import "host" "late" (func $late))
+        (func $leaf)
+        (func $run (export "run") call $late (loop $again call $leaf br $again)))"#;
+    let guest = Guest::counted(&seen, &engine, wat);
+    let mut linker = linker(&engine);
+    linker.func_wrap("host", "late", |caller: wasmtime::Caller<'_, State>| caller.engine().increment_epoch()).unwrap();
+    let mut store = store(&seen, &engine);
+    store.set_epoch_deadline(1);
+    let instance = linker.instantiate(&mut store, &guest.module).unwrap();
+    waspect_wasmtime::attach(&mut store, &instance, observe).unwrap();
+    let run = instance.get_typed_func::<(), ()>(&mut store, "run").unwrap();
+    waspect_wasmtime::scope(&mut store, observe, |store| run.call(store, ())).unwrap_err();
+    assert_eq!(seen.calls("run"), 1);
+    // The deadline is as it was: over.
+    let error = run.call(&mut store, ()).unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&wasmtime::Trap::Interrupt));
 }
 
 /// Runs `spin` until the governor has had enough of `leaf`.

@@ -33,7 +33,7 @@ impl Host {
         let meters = SdkMeterProvider::builder().with_reader(PeriodicReader::builder(metrics.clone()).build()).build();
         let policy = SpanPolicy { always: vec!["*".into()], ..SpanPolicy::default() };
         let config = Config { spans: policy, temporality, overhead_budget: f64::INFINITY, ..Config::default() };
-        let builder = Observer::builder().recording(config).tracer_provider(&tracers).meter_provider(&meters);
+        let builder = Observer::builder().recording(config).providers(tracers.clone(), meters.clone());
         let observer = builder.build().unwrap();
         let (seen, engine) = (Seen::new(), Engine::default());
         let guest = Guest::new(&seen, &engine, WAT);
