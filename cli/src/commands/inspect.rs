@@ -1,0 +1,396 @@
+//! `waspect inspect`: what a module is, and what can be observed of it. Decides nothing.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use wasmparser::{ExternalKind, WasmFeatures};
+use waspect_instrumenter::info::{FunctionType, Import, Memory};
+use waspect_instrumenter::plan::Reason;
+use waspect_instrumenter::{Error, ModuleInfo, Options, Plan, minimal_features};
+
+use crate::input::{self, Input};
+use crate::table::{self, BAD, HEADING, Table, styled};
+use crate::text::{bytes, count, counted, escape};
+use crate::{facts, output};
+
+/// Shows what a module is made of, and what can and cannot be observed of it
+#[derive(Args)]
+pub struct Inspect {
+    /// Module to read, binary or text; `-` is standard input
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Rows a table in the text, 0 for all
+    #[arg(long, value_name = "ROWS", default_value_t = 20)]
+    top: usize,
+}
+
+/// What is known of a module.
+struct Facts {
+    input: Input,
+    info: ModuleInfo,
+    /// Features it needs, by name; or why it does not validate.
+    proposals: Result<Vec<&'static str>, String>,
+    /// What would be done to it; or why it cannot be instrumented.
+    plan: Result<Plan, Error>,
+}
+
+impl Inspect {
+    /// Prints the facts to standard output.
+    pub fn run(self) -> Result<ExitCode> {
+        let input = input::read(&self.input)?;
+        let info = ModuleInfo::parse(&input.bytes).with_context(|| format!("`{}`", input.name))?;
+        let proposals = match minimal_features(&input.bytes) {
+            Ok(features) => Ok((features - WasmFeatures::MVP).iter_names().map(|(name, _)| name).collect()),
+            Err(error) => Err(error.to_string()),
+        };
+        let plan = Plan::new(&info, &Options::default());
+        let facts = Facts { input, info, proposals, plan };
+        match self.json {
+            true => output::print_json(&facts.to_json())?,
+            false => output::print(&facts.to_text(self.top))?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Facts {
+    fn to_text(&self, top: usize) -> String {
+        let info = &self.info;
+        let mut text = format!("{}\n", styled(HEADING, escape(&self.input.name)));
+        text += &facts::lines(&[
+            ("size", format!("{}, build {}", bytes(info.bytes as u64), info.build)),
+            ("name", if info.name.is_empty() { "none".into() } else { escape(&info.name).into_owned() }),
+            ("made by", self.producers()),
+            ("proposals", self.proposals()),
+            ("functions", self.functions()),
+            ("memories", self.memories()),
+            ("others", self.others()),
+            ("names", self.names()),
+            ("debug info", self.debug_info()),
+        ]);
+        text += "\n";
+        text += &facts::lines(&self.observable().map(|(what, value)| (what, escape(&value).into_owned())));
+        text += &self.imports(top);
+        text += &self.exports(top);
+        text += &self.defined(top);
+        text
+    }
+
+    fn producers(&self) -> String {
+        let producers = self.info.producers.iter().map(|(field, name, version)| {
+            let version = if version.is_empty() { String::new() } else { format!(" {version}") };
+            escape(&format!("{name}{version} ({field})")).into_owned()
+        });
+        or_none(producers.collect(), ", ")
+    }
+
+    fn proposals(&self) -> String {
+        match &self.proposals {
+            Ok(names) => or_none(names.iter().map(|name| proposal(name)).collect(), ", "),
+            Err(error) => format!("{} {}", styled(BAD, "it does not validate:"), escape(error)),
+        }
+    }
+
+    fn functions(&self) -> String {
+        let imported = u64::from(self.info.imported_functions);
+        let all = self.info.functions.len() as u64;
+        let code: usize = self.bodies().map(|(_, bytes)| bytes).sum();
+        format!("{} defined ({} of code), {} imported", count(all - imported), bytes(code as u64), count(imported))
+    }
+
+    fn memories(&self) -> String {
+        or_none(self.info.memories.iter().map(memory).collect(), "; ")
+    }
+
+    fn others(&self) -> String {
+        let info = &self.info;
+        let start = info.start.map(|start| format!(", start function {start} `{}`", facts::function_name(info, start)));
+        escape(&format!(
+            "{}, {}, {}{}",
+            counted(info.tables.into(), "table"),
+            counted(info.globals.len() as u64, "global"),
+            counted(info.tags.into(), "tag"),
+            start.unwrap_or_default()
+        ))
+        .into_owned()
+    }
+
+    fn names(&self) -> String {
+        let named = self.info.functions.iter().filter(|function| !function.name.is_empty()).count() as u64;
+        let source = if self.info.has_names { "name section" } else { "no name section: exports and imports alone" };
+        format!("{} of {} ({source})", count(named), counted(self.info.functions.len() as u64, "function"))
+    }
+
+    fn debug_info(&self) -> String {
+        let debug = |prefix| self.info.sections.iter().filter(move |section| section.id == 0 && section.name.starts_with(prefix));
+        let mut found = Vec::new();
+        let dwarf: usize = debug(".debug_").map(|section| section.range.len()).sum();
+        if dwarf > 0 {
+            found.push(format!("DWARF, {}", bytes(dwarf as u64)));
+        }
+        for name in ["sourceMappingURL", "external_debug_info"] {
+            if debug(name).next().is_some() {
+                found.push(name.to_owned());
+            }
+        }
+        or_none(found, ", ")
+    }
+
+    /// What can be observed, what cannot, and why.
+    fn observable(&self) -> [(&'static str, String); 5] {
+        let info = &self.info;
+        let plan = match &self.plan {
+            Ok(plan) => plan,
+            Err(error) => {
+                let no = || "no, see calls".to_owned();
+                return [
+                    ("calls", format!("no: {error}")),
+                    ("host calls", no()),
+                    ("allocations", no()),
+                    ("growth", no()),
+                    ("source", no()),
+                ];
+            }
+        };
+        let imported = info.imported_functions as usize;
+        let (imports, functions) = plan.functions.split_at(imported);
+        let growing = self.bodies_with_growth();
+        [
+            ("calls", observed(functions.iter().map(|function| function.hook), "defined function")),
+            ("host calls", observed(imports.iter().map(|function| function.hook), "import")),
+            ("allocations", self.allocations(plan)),
+            ("growth", match growing {
+                0 => "nothing to observe: no memory.grow".to_owned(),
+                growing => format!("yes: memory.grow in {}", counted(growing as u64, "function")),
+            }),
+            ("source", match plan.dropped_sections.len() {
+                0 if self.debug_info() == "none" => "function names only: the module has no debug information".to_owned(),
+                0 => "yes".to_owned(),
+                dropped => format!(
+                    "function names only: {} of debug information would go stale and be dropped",
+                    counted(dropped as u64, "section")
+                ),
+            }),
+        ]
+    }
+
+    fn allocations(&self, plan: &Plan) -> String {
+        if plan.allocators.is_empty() {
+            return format!("no: {}", facts::no_allocators(&self.info));
+        }
+        let allocators = plan.allocators.iter().map(|allocator| {
+            let collected = if allocator.collected { ", collected: bytes only, no leaks" } else { "" };
+            let name = facts::function_name(&self.info, allocator.index);
+            format!("{} `{name}` ({}{collected})", allocator.index, allocator.family)
+        });
+        format!("yes: {}", allocators.collect::<Vec<_>>().join(", "))
+    }
+
+    fn bodies(&self) -> impl Iterator<Item = (u32, usize)> {
+        let bodies = self.info.functions.iter().enumerate();
+        bodies.filter_map(|(index, function)| Some((index as u32, function.body.as_ref()?.range.len())))
+    }
+
+    fn bodies_with_growth(&self) -> usize {
+        let bodies = self.info.functions.iter().filter_map(|function| function.body.as_ref());
+        bodies.filter(|body| body.facts.grows > 0).count()
+    }
+
+    fn imports(&self, top: usize) -> String {
+        let mut table = Table::new(&["INDEX", "KIND", "TYPE", "IMPORT"]).left(3);
+        for import in self.info.imports.iter().take(limit(top)) {
+            let name = format!("{}.{}", import.module, import.field);
+            table.row([
+                import.index.to_string(),
+                kind(import.kind).to_owned(),
+                self.import_type(import),
+                escape(&name).into_owned(),
+            ]);
+        }
+        section(table, self.info.imports.len(), "import")
+    }
+
+    fn exports(&self, top: usize) -> String {
+        let mut table = Table::new(&["INDEX", "KIND", "TYPE", "EXPORT"]).left(3);
+        for export in self.info.exports.iter().take(limit(top)) {
+            table.row([
+                export.index.to_string(),
+                kind(export.kind).to_owned(),
+                self.export_type(export.kind, export.index),
+                escape(&export.name).into_owned(),
+            ]);
+        }
+        section(table, self.info.exports.len(), "export")
+    }
+
+    fn defined(&self, top: usize) -> String {
+        let mut table = Table::new(&["INDEX", "BYTES", "TYPE", "FUNCTION"]).left(2);
+        for (index, bytes) in self.bodies().take(limit(top)) {
+            table.row([
+                index.to_string(),
+                count(bytes as u64),
+                self.info.function_type(index).map_or_else(|| "?".to_owned(), signature),
+                escape(&facts::function_name(&self.info, index)).into_owned(),
+            ]);
+        }
+        section(table, self.info.functions.len() - self.info.imported_functions as usize, "function")
+    }
+
+    fn import_type(&self, import: &Import) -> String {
+        match import.kind {
+            ExternalKind::Func | ExternalKind::FuncExact => self.export_type(import.kind, import.index),
+            _ => escape(&import.r#type).into_owned(),
+        }
+    }
+
+    fn export_type(&self, kind: ExternalKind, index: u32) -> String {
+        let info = &self.info;
+        let found = match kind {
+            ExternalKind::Func | ExternalKind::FuncExact => info.function_type(index).map(signature),
+            ExternalKind::Memory => info.memories.get(index as usize).map(memory),
+            ExternalKind::Global => info.globals.get(index as usize).map(|global| match global.mutable {
+                true => format!("mut {}", global.value),
+                false => global.value.to_string(),
+            }),
+            _ => None,
+        };
+        found.unwrap_or_default()
+    }
+
+    fn to_json(&self) -> Value {
+        let info = &self.info;
+        let observable: serde_json::Map<String, Value> =
+            self.observable().into_iter().map(|(what, value)| (what.replace(' ', "_"), value.into())).collect();
+        json!({
+            "module": self.input.name,
+            "build": info.build.to_string(),
+            "bytes": info.bytes,
+            "name": info.name,
+            "producers": info.producers.iter().map(|(field, name, version)| {
+                json!({ "field": field, "name": name, "version": version })
+            }).collect::<Vec<_>>(),
+            "proposals": self.proposals.as_ref().ok().map(|names| names.iter().map(|name| proposal(name)).collect::<Vec<_>>()),
+            "invalid": self.proposals.as_ref().err(),
+            "imports": info.imports.iter().map(|import| json!({
+                "kind": kind(import.kind),
+                "index": import.index,
+                "module": import.module,
+                "field": import.field,
+                "type": self.import_type(import),
+            })).collect::<Vec<_>>(),
+            "exports": info.exports.iter().map(|export| json!({
+                "kind": kind(export.kind),
+                "index": export.index,
+                "name": export.name,
+                "type": self.export_type(export.kind, export.index),
+            })).collect::<Vec<_>>(),
+            "functions": info.functions.iter().enumerate().map(|(index, function)| json!({
+                "index": index,
+                "name": facts::function_name(info, index as u32),
+                "named": !function.name.is_empty(),
+                "type": info.function_type(index as u32).map(signature),
+                "bytes": function.body.as_ref().map(|body| body.range.len()),
+                "exported": function.exported,
+                "address_taken": function.address_taken,
+            })).collect::<Vec<_>>(),
+            "memories": info.memories.iter().map(|memory| json!({
+                "pages_min": memory.pages_min,
+                "pages_max": memory.pages_max,
+                "page_bytes": 1_u64 << memory.page_size_log2.min(63),
+                "shared": memory.shared,
+                "is_64": memory.is_64,
+            })).collect::<Vec<_>>(),
+            "tables": info.tables,
+            "globals": info.globals.len(),
+            "tags": info.tags,
+            "start": info.start,
+            "has_names": info.has_names,
+            "sections": info.sections.iter().map(|section| json!({
+                "id": section.id,
+                "name": section.name,
+                "bytes": section.range.len(),
+            })).collect::<Vec<_>>(),
+            "allocators": self.plan.as_ref().ok().map(|plan| plan.allocators.iter().map(|allocator| json!({
+                "index": allocator.index,
+                "name": facts::function_name(info, allocator.index),
+                "family": allocator.family,
+                "collected": allocator.collected,
+            })).collect::<Vec<_>>()),
+            "observable": observable,
+        })
+    }
+}
+
+/// `all 12 functions`, or how many and why not the others.
+fn observed(hooks: impl Iterator<Item = Result<(), Reason>>, noun: &str) -> String {
+    let hooks: Vec<_> = hooks.collect();
+    let hooked = hooks.iter().filter(|hook| hook.is_ok()).count();
+    if hooks.is_empty() {
+        return format!("nothing to observe: no {noun}");
+    }
+    let mut reasons = std::collections::BTreeMap::<&str, u64>::new();
+    for reason in hooks.iter().filter_map(|hook| hook.as_ref().err()) {
+        *reasons.entry(facts::reason_kind(reason)).or_default() += 1;
+    }
+    let why: Vec<String> = reasons.iter().map(|(reason, times)| format!("{} {reason}", count(*times))).collect();
+    let why = if why.is_empty() { String::new() } else { format!("; not: {}", why.join(", ")) };
+    let yes = if hooked > 0 { "yes" } else { "no" };
+    format!("{yes}: {} of {}{why}", count(hooked as u64), counted(hooks.len() as u64, noun))
+}
+
+fn memory(memory: &Memory) -> String {
+    let page = 1_u64 << memory.page_size_log2.min(63);
+    let size = |pages: u64| bytes(pages.saturating_mul(page));
+    let most = memory.pages_max.map_or("no maximum".to_owned(), |pages| format!("at most {}", size(pages)));
+    let shared = if memory.shared { ", shared" } else { "" };
+    let index = if memory.is_64 { ", 64-bit" } else { "" };
+    let pages = if page == 1 << 16 { String::new() } else { format!(", pages of {}", bytes(page)) };
+    format!("{}, {most}{shared}{index}{pages}", size(memory.pages_min))
+}
+
+fn signature(ty: &FunctionType) -> String {
+    let list = |types: &[wasmparser::ValType]| types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
+    match ty.results.len() {
+        0 => format!("({})", list(&ty.params)),
+        1 => format!("({}) -> {}", list(&ty.params), ty.results[0]),
+        _ => format!("({}) -> ({})", list(&ty.params), list(&ty.results)),
+    }
+}
+
+fn kind(kind: ExternalKind) -> &'static str {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => "function",
+        ExternalKind::Table => "table",
+        ExternalKind::Memory => "memory",
+        ExternalKind::Global => "global",
+        ExternalKind::Tag => "tag",
+    }
+}
+
+/// `BULK_MEMORY` is `bulk-memory`, as the proposals' repositories are called.
+fn proposal(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}
+
+fn or_none(texts: Vec<String>, separator: &str) -> String {
+    if texts.is_empty() { "none".to_owned() } else { texts.join(separator) }
+}
+
+fn limit(top: usize) -> usize {
+    if top == 0 { usize::MAX } else { top }
+}
+
+fn section(table: Table, all: usize, noun: &str) -> String {
+    match table.is_empty() {
+        true => String::new(),
+        false => format!("\n{}{}", table.render(table::stdout_width()), table::more(all - table.len(), noun, "")),
+    }
+}

@@ -1,0 +1,38 @@
+//! The subcommands, one a file.
+
+mod completions;
+mod inspect;
+mod instrument;
+mod man;
+mod plan;
+mod run;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What `waspect` can be asked for.
+#[derive(Subcommand)]
+pub enum Command {
+    Run(Box<run::Run>),
+    Instrument(instrument::Instrument),
+    Plan(plan::Plan),
+    Inspect(inspect::Inspect),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+impl Command {
+    /// Does what was asked; the exit code is the process's.
+    pub fn run(self) -> Result<ExitCode> {
+        match self {
+            Command::Run(command) => command.run(),
+            Command::Instrument(command) => command.run(),
+            Command::Plan(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! `waspect plan`: what would be done to a module, and why not more. Writes nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use waspect_instrumenter::plan::{Boundary, Entry, FunctionPlan};
+use waspect_instrumenter::{Mode, ModuleInfo, Placement, Plan as Decided};
+
+use crate::selection::Selection;
+use crate::table::{self, HEADING, Table, WARN, styled};
+use crate::text::{counted, escape};
+use crate::{facts, input, output};
+
+/// Shows what would be instrumented, and the reason for every function that is left out
+#[derive(Args)]
+pub struct Plan {
+    /// Module to read, binary or text; `-` is standard input
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Rows a table in the text, 0 for all
+    #[arg(long, value_name = "ROWS", default_value_t = 20)]
+    top: usize,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+impl Plan {
+    /// Prints the plan to standard output.
+    pub fn run(self) -> Result<ExitCode> {
+        let input = input::read(&self.input)?;
+        let info = ModuleInfo::parse(&input.bytes).with_context(|| format!("`{}`", input.name))?;
+        let plan = Decided::new(&info, &self.selection.options(Placement::Embed))
+            .with_context(|| format!("`{}`", input.name))?;
+        if self.json {
+            output::print_json(&to_json(&info, &plan))?;
+        } else {
+            let mut text = format!("{}\n", styled(HEADING, escape(&input.name)));
+            text += &to_text(&info, &plan);
+            text += &left_out(&info, &plan, self.top);
+            text += &warnings(&plan);
+            output::print(&text)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The plan in a few lines, shared with `instrument`.
+pub fn to_text(info: &ModuleInfo, plan: &Decided) -> String {
+    let imported = info.imported_functions as usize;
+    let (imports, functions) = plan.functions.split_at(imported.min(plan.functions.len()));
+    let hooked = |list: &[FunctionPlan]| list.iter().filter(|one| one.hook.is_ok()).count() as u64;
+    let of = |part: u64, whole: usize, noun| format!("{} of {}", crate::text::count(part), counted(whole as u64, noun));
+    let mut lines = vec![
+        ("mode", mode_name(plan.mode).to_owned()),
+        ("functions", of(hooked(functions), functions.len(), "function")),
+        ("host calls", of(hooked(imports), imports.len(), "imported function")),
+        ("boundaries", boundaries(plan)),
+    ];
+    if plan.mode == Mode::Calls {
+        lines.push(("allocators", if plan.grows { allocators(info, plan) } else { "not observed".to_owned() }));
+        lines.push(("growth", if plan.grows { "every memory.grow" } else { "not observed" }.to_owned()));
+    }
+    facts::lines(&lines)
+}
+
+fn boundaries(plan: &Decided) -> String {
+    let marked = plan.functions.iter().filter(|function| function.boundary == Boundary::Mark).count();
+    let thunks = counted(plan.thunks() as u64, "thunk");
+    match marked {
+        0 => thunks,
+        marked => format!("{thunks}, {} marked in the manifest alone", counted(marked as u64, "function")),
+    }
+}
+
+fn allocators(info: &ModuleInfo, plan: &Decided) -> String {
+    let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for allocator in &plan.allocators {
+        let name = facts::function_name(info, allocator.index);
+        families.entry(allocator.family).or_default().push(escape(&name).into_owned());
+    }
+    match families.is_empty() {
+        true => facts::no_allocators(info).to_owned(),
+        false => {
+            let families = families.into_iter().map(|(family, names)| format!("{family} ({})", names.join(", ")));
+            families.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+fn left_out(info: &ModuleInfo, plan: &Decided, top: usize) -> String {
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    let mut table = Table::new(&["INDEX", "WHY", "LEFT OUT"]).left(2);
+    let mut rest = 0;
+    for (index, function) in plan.functions.iter().enumerate() {
+        let Err(reason) = function.hook else { continue };
+        *reasons.entry(facts::reason_kind(&reason).to_owned()).or_default() += 1;
+        if top > 0 && table.len() >= top {
+            rest += 1;
+            continue;
+        }
+        let name = facts::function_name(info, index as u32);
+        table.row([index.to_string(), reason.to_string(), escape(&name).into_owned()]);
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{} {reason}", crate::text::count(*count))).collect();
+    let reasons = facts::lines(&[("left out", reasons.join(", "))]);
+    format!("{reasons}\n{}{}", table.render(table::stdout_width()), table::more(rest, "function", ""))
+}
+
+/// The plan's warnings, a line each.
+pub fn warnings(plan: &Decided) -> String {
+    let lines = plan.warnings.iter().map(|warning| format!("{} {}\n", styled(WARN, "warning:"), escape(&warning.to_string())));
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("\n{lines}") }
+}
+
+/// The plan as JSON: every function, with what happens to it.
+pub fn to_json(info: &ModuleInfo, plan: &Decided) -> Value {
+    let functions = plan.functions.iter().enumerate().map(|(index, function)| {
+        json!({
+            "index": index,
+            "name": facts::function_name(info, index as u32),
+            "import": (index as u32) < info.imported_functions,
+            "observed": function.hook.is_ok(),
+            "reason": function.hook.err().map(|reason| reason.to_string()),
+            "reason_kind": function.hook.err().map(|reason| facts::reason_kind(&reason)),
+            "boundary": match function.boundary {
+                Boundary::No => "no",
+                Boundary::Thunk => "thunk",
+                Boundary::Mark => "mark",
+            },
+        })
+    });
+    let allocators = plan.allocators.iter().map(|allocator| {
+        json!({
+            "index": allocator.index,
+            "name": facts::function_name(info, allocator.index),
+            "family": allocator.family,
+            "collected": allocator.collected,
+            "entry": match allocator.entry {
+                Entry::None => "none",
+                Entry::Thunk => "thunk",
+                Entry::Reference => "reference",
+            },
+        })
+    });
+    json!({
+        "build": plan.build.to_string(),
+        "mode": mode_name(plan.mode),
+        "observed": plan.hooked(),
+        "thunks": plan.thunks(),
+        "memory_growth": plan.grows,
+        "gates_only": plan.gates_only,
+        "allocators": allocators.collect::<Vec<_>>(),
+        "functions": functions.collect::<Vec<_>>(),
+        "warnings": plan.warnings.iter().map(|warning| warning.to_string()).collect::<Vec<_>>(),
+    })
+}
+
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Calls => "calls",
+        Mode::Counts => "counts",
+    }
+}

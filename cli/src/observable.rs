@@ -1,0 +1,102 @@
+//! A module made observable: instrumented in memory, or as it came when that was done before.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use waspect_abi::{BuildId, Manifest};
+use waspect_instrumenter::{Error, Mode, Placement, instrument};
+use waspect_wasmtime::Observer;
+use wasmtime::Module;
+
+use crate::input::Input;
+use crate::output;
+use crate::selection::Selection;
+use crate::table::{WARN, styled};
+use crate::text::escape;
+
+/// Instrumented bytes, and what is known of them.
+pub struct Observable {
+    /// The module to compile.
+    pub bytes: Vec<u8>,
+    original: BuildId,
+    /// None for an instrumented module whose manifest is lost, and for one in which nothing was selected.
+    manifest: Option<Manifest>,
+    alloc: bool,
+}
+
+impl Observable {
+    /// Instruments the input; one that is instrumented already stays as it is, its manifest inside or in `MODULE.waspect`.
+    pub fn new(input: Input, path: &Path, selection: &Selection) -> Result<Observable> {
+        let options = selection.options(Placement::Embed);
+        let original = BuildId::of(&input.bytes);
+        match instrument(&input.bytes, &options) {
+            Ok(instrumented) => {
+                for warning in &instrumented.plan.warnings {
+                    warn(&warning.to_string());
+                }
+                let manifest = (!instrumented.plan.is_empty()).then_some(instrumented.manifest);
+                Ok(Observable { bytes: instrumented.bytes, original, manifest, alloc: options.alloc })
+            }
+            Err(Error::AlreadyInstrumented { .. }) => {
+                let manifest = existing_manifest(&input, path)?;
+                if manifest.is_none() {
+                    let sidecar = output::sidecar_of(path);
+                    warn(&format!("no manifest in the module and none at `{}`: functions have no names", sidecar.display()));
+                }
+                Ok(Observable { bytes: input.bytes, original, manifest, alloc: options.alloc })
+            }
+            Err(error) => Err(error).with_context(|| format!("`{}`", input.name)),
+        }
+    }
+
+    /// Makes the compiled module known; false when there is nothing to be known.
+    pub fn make_known(&self, module: &Module, observer: &Observer) -> Result<bool> {
+        match &self.manifest {
+            Some(manifest) => observer.add_manifest(module, manifest.clone()).map(|_| true).context("its manifest"),
+            None => Ok(false),
+        }
+    }
+
+    /// Build id of the original module.
+    pub fn build(&self) -> BuildId {
+        self.manifest.as_ref().map_or(self.original, Manifest::build_id)
+    }
+
+    /// True when only calls are counted.
+    pub fn counts_only(&self) -> bool {
+        self.manifest.as_ref().is_some_and(|manifest| manifest.mode() == Mode::Counts)
+    }
+
+    /// Why there are no figures of allocations.
+    pub fn allocations_missing(&self) -> Option<&'static str> {
+        let manifest = self.manifest.as_ref()?;
+        match manifest.mode() {
+            Mode::Counts => None,
+            Mode::Calls if !self.alloc => Some("--no-alloc"),
+            Mode::Calls if manifest.allocators.is_empty() => {
+                Some("no function has an allocator's name; name them with --alloc malloc=INDEX,free=INDEX")
+            }
+            Mode::Calls => None,
+        }
+    }
+}
+
+/// The manifest of a module that was instrumented before: its own section, else the file beside it.
+fn existing_manifest(input: &Input, path: &Path) -> Result<Option<Manifest>> {
+    for payload in wasmparser::Parser::new(0).parse_all(&input.bytes) {
+        if let wasmparser::Payload::CustomSection(section) = payload?
+            && section.name() == waspect_abi::MANIFEST_SECTION
+        {
+            return Ok(Some(Manifest::decode_bytes(section.data()).with_context(|| format!("`{}`", input.name))?));
+        }
+    }
+    let sidecar = output::sidecar_of(path);
+    match std::fs::read(&sidecar) {
+        Ok(bytes) => Ok(Some(Manifest::decode_bytes(&bytes).with_context(|| format!("`{}`", sidecar.display()))?)),
+        Err(_) => Ok(None),
+    }
+}
+
+fn warn(message: &str) {
+    output::print_error(&format!("{} {}\n", styled(WARN, "warning:"), escape(message)));
+}

@@ -1,0 +1,100 @@
+//! What `waspect run` tells afterwards: plain data, shown as tables or as JSON. Knows no runtime.
+
+mod json;
+mod tables;
+
+use std::cmp::Reverse;
+
+use clap::ValueEnum;
+use waspect_abi::BuildId;
+use waspect_recorder::{FunctionSnapshot, Snapshot};
+
+pub use json::to_json;
+pub use tables::to_text;
+
+/// A run and its figures.
+pub struct Summary {
+    /// Path of the module as given.
+    pub module: String,
+    /// Its `service.name`.
+    pub service: String,
+    /// Build id of the original module.
+    pub build: BuildId,
+    /// True when only calls were counted: there are no times.
+    pub counts_only: bool,
+    /// Why there are no figures of allocations; none when there are.
+    pub allocations_missing: Option<&'static str>,
+    /// How the run ended.
+    pub ending: Ending,
+    /// From the first call to the end, in nanoseconds.
+    pub wall_ns: u64,
+    /// The recorder's figures.
+    pub snapshot: Snapshot,
+    /// What became of the telemetry; none where none was sent.
+    pub sent: Option<Sent>,
+}
+
+/// How a run ended.
+pub enum Ending {
+    /// The function that was invoked returned.
+    Returned,
+    /// `proc_exit`.
+    Exited(i32),
+    /// A trap; the engine's message.
+    Trapped(String),
+    /// A signal; its name.
+    Interrupted(&'static str),
+    /// A host function failed; its message.
+    HostError(String),
+}
+
+/// What became of the telemetry that was sent.
+pub struct Sent {
+    /// Where to.
+    pub endpoint: String,
+    /// Spans and data points that were made.
+    pub made: u64,
+    /// Those that the endpoint took.
+    pub exported: u64,
+    /// Those that were given up.
+    pub dropped: u64,
+    /// Those of which nobody knows.
+    pub unconfirmed: u64,
+    /// The last error, in the exporter's words.
+    pub error: Option<String>,
+}
+
+/// By what the functions are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// Time in the function itself
+    #[value(name = "self")]
+    SelfTime,
+    /// Time in the function and what it calls
+    Total,
+    /// Number of calls
+    Calls,
+    /// Bytes that it asked for
+    Allocated,
+    /// Bytes of them still alive at the end
+    Live,
+    /// Name
+    Name,
+}
+
+/// The functions of the module, or its imports, in the order that was asked for; ties by name, so that it is stable.
+fn sorted(snapshot: &Snapshot, imports: bool, sort: Sort) -> Vec<&FunctionSnapshot> {
+    let mut functions: Vec<&FunctionSnapshot> = snapshot.functions.iter().filter(|f| f.import == imports).collect();
+    functions.sort_by_cached_key(|function| {
+        let weight = match sort {
+            Sort::SelfTime => (function.self_ns.into(), function.calls),
+            Sort::Total => (function.total_ns.into(), function.calls),
+            Sort::Calls => (function.calls.into(), function.self_ns),
+            Sort::Allocated => (function.allocated_bytes.into(), function.calls),
+            Sort::Live => (i128::from(function.live_bytes), function.allocated_bytes),
+            Sort::Name => (0, 0),
+        };
+        (Reverse(weight), function.name.clone(), function.index)
+    });
+    functions
+}

@@ -1,0 +1,20 @@
+;; Calls, recursion, allocations that stay, host calls.
+(module $work
+  (import "wasi_snapshot_preview1" "sched_yield" (func $sched_yield (result i32)))
+  (memory (export "memory") 1)
+  (global $top (mut i32) (i32.const 1024))
+  (func $malloc (param $size i32) (result i32)
+    (global.get $top)
+    (global.set $top (i32.add (global.get $top) (local.get $size))))
+  (func $free (param $address i32))
+  (func $fib (param $n i32) (result i32)
+    (if (i32.lt_u (local.get $n) (i32.const 2)) (then (return (local.get $n))))
+    (i32.add
+      (call $fib (i32.sub (local.get $n) (i32.const 1)))
+      (call $fib (i32.sub (local.get $n) (i32.const 2)))))
+  (func $keep (drop (call $malloc (i32.const 1000))))
+  (func $release (call $free (call $malloc (i32.const 24))))
+  (func $main (export "_start")
+    (drop (call $fib (i32.const 15)))
+    (call $keep) (call $keep) (call $release)
+    (drop (call $sched_yield))))
