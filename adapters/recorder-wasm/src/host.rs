@@ -53,7 +53,9 @@ extern "C" fn option(option: u32, value: f64) {
             OPTION_HOOK_PAIR_NS => config.hook_pair_ns = value as u64,
             OPTION_CLOCK_RESOLUTION_NS => config.clock_resolution_ns = value as u64,
             OPTION_SAMPLING_RATIO => config.sampling.ratio = value,
-            OPTION_DELTA => config.temporality = if value != 0.0 { Temporality::Delta } else { Temporality::Cumulative },
+            OPTION_DELTA => {
+                config.temporality = if value != 0.0 { Temporality::Delta } else { Temporality::Cumulative }
+            }
             _ => {}
         }
     });
