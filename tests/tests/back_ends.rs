@@ -10,10 +10,13 @@ const TEXT: &str = "the quick brown fox jumps over the lazy dog and the dog does
 /// Every call becomes a span, and none goes untimed: what is compared is more than a root.
 const EVERY_CALL: [&str; 4] = ["--min-duration", "0us", "--budget", "inf"];
 
+/// Jaeger refuses metrics.
+const TRACES_ONLY: [(&str, &str); 1] = [("OTEL_METRICS_EXPORTER", "none")];
+
 #[test]
 fn jaeger_gives_back_the_spans_of_a_run() {
     let jaeger = Jaeger::start();
-    let run = run("rust-work", &["5", "3"], TEXT, Some(&jaeger.http_url()), &[]);
+    let run = run("rust-work", &["5", "3"], TEXT, Some(&jaeger.http_url()), &TRACES_ONLY);
     assert_eq!(run.code, Some(3), "the guest's own exit code");
     assert!(run.stdout.ends_with("queens(5) = 10\ntree(5) = 57\nleaked 500 bytes\n"), "{}", run.stdout);
     assert_all_sent(&run);
@@ -33,7 +36,7 @@ fn jaeger_gives_back_the_spans_of_a_run() {
 #[test]
 fn jaeger_shows_a_trap_with_its_error_and_its_exception() {
     let jaeger = Jaeger::start();
-    let run = run("rust-trap", &["unreachable"], "", Some(&jaeger.http_url()), &[]);
+    let run = run("rust-trap", &["unreachable"], "", Some(&jaeger.http_url()), &TRACES_ONLY);
     assert_eq!(run.code, Some(134), "a trap ends like an aborted process");
     assert_all_sent(&run);
 
