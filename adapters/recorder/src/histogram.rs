@@ -145,7 +145,9 @@ impl Histogram {
 #[inline]
 fn place(value: u64, factor: f64) -> usize {
     // Upper bounds are inclusive: the float just below the value has the bucket that includes its lower bound.
-    let bits = (value as f64 * factor).to_bits() - 1;
+    // As a signed number, for which processors have an instruction; what has 64 bits counts in the last bucket either way.
+    let signed = value.min(i64::MAX as u64) as i64;
+    let bits = (signed as f64 * factor).to_bits() - 1;
     let octave = (bits >> MANTISSA_BITS) as i32 - 1023;
     let mantissa = bits & MANTISSA_MASK;
     let start = STARTS[(mantissa >> (MANTISSA_BITS - 4)) as usize] as usize;
