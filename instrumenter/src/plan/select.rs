@@ -14,8 +14,8 @@ use crate::{Error, limits};
 /// Imports of these modules are builtins of the engine.
 const BUILTIN_PREFIX: &str = "wasm:";
 
-/// Locals that a hooked body may need: the token, and two scratch values for each width of `memory.grow`.
-const LOCALS_ADDED_MAX: u32 = 5;
+/// Locals that a hooked body may need: a frame's two, and two scratch values for each width of `memory.grow`.
+const LOCALS_ADDED_MAX: u32 = 6;
 
 /// Decides each function's hook, by original index.
 pub(super) fn functions(info: &ModuleInfo, options: &Options) -> Result<Vec<Result<(), Reason>>, Error> {

@@ -24,12 +24,21 @@ pub(super) fn root(info: &ModuleInfo, layout: &Layout, access: Access) -> Functi
     }
     let mut function = Function::new([]);
     let mut sink = function.instructions();
-    sink_table(&mut sink, LEAF_FUNCTIONS.ilog2(), 0, &targets, access, |sink, target| {
+    let invert = |sink: &mut InstructionSink<'_>| {
+        if let Some(gate) = layout.stored_gate() {
+            sink.i64_const(gate).i64_xor();
+        }
+    };
+    sink_table(&mut sink, LEAF_FUNCTIONS.ilog2(), 0, &targets, access, 0, |sink, target| {
         sink.local_get(0);
         if access == Access::Set {
             sink.local_get(1);
+            invert(sink);
         }
         sink.call(target.0);
+        if access == Access::Get {
+            invert(sink);
+        }
     });
     function
 }
@@ -41,13 +50,15 @@ pub(super) fn leaf(info: &ModuleInfo, layout: &Layout, access: Access, leaf: u32
     let mut sink = function.instructions();
     if layout.has_gates_only() {
         let words: Vec<_> = (run.start / WORD..run.end.div_ceil(WORD)).map(|word| layout.gate_word(word)).collect();
-        sink_table(&mut sink, WORD.ilog2(), run.start / WORD, &words, access, |sink, (global, mask)| match access {
+        sink_table(&mut sink, WORD.ilog2(), run.start / WORD, &words, access, 0, |sink, (global, mask)| match access {
             Access::Get => get_gate(sink, global),
             Access::Set => set_gate(sink, global, mask),
         });
     } else {
+        // What the root turns into 0.
+        let nothing = layout.stored_gate().unwrap_or(0);
         let counters: Vec<_> = run.clone().map(|index| layout.counter(index)).collect();
-        sink_table(&mut sink, 0, run.start, &counters, access, |sink, counter| {
+        sink_table(&mut sink, 0, run.start, &counters, access, nothing, |sink, counter| {
             let Counter::Full(global) = counter else { unreachable!("the layout has counters") };
             match access {
                 Access::Get => sink.global_get(global),
@@ -58,13 +69,15 @@ pub(super) fn leaf(info: &ModuleInfo, layout: &Layout, access: Access, leaf: u32
     function
 }
 
-/// `br_table` on `(function >> shift) - first`, one arm a target that exists; anything else gives 0, or does nothing.
+/// `br_table` on `(function >> shift) - first`, one arm a target that exists; anything else gives `nothing`, or does
+/// nothing.
 fn sink_table<T: Copy>(
     sink: &mut InstructionSink<'_>,
     shift: u32,
     first: u32,
     targets: &[Option<T>],
     access: Access,
+    nothing: i64,
     mut arm: impl FnMut(&mut InstructionSink<'_>, T),
 ) {
     let mut arms = 0;
@@ -92,7 +105,7 @@ fn sink_table<T: Copy>(
     }
     sink.end();
     if access == Access::Get {
-        sink.i64_const(0);
+        sink.i64_const(nothing);
     }
     sink.end();
 }

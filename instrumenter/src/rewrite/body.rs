@@ -8,7 +8,7 @@ use wasmparser::{BinaryReader, FunctionBody, OperatorsReader, OperatorsReaderAll
 use waspect_abi::Hook;
 use waspect_abi::manifest::Mode;
 
-use super::hooks::Hooks;
+use super::hooks::{Frame, Hooks};
 use super::layout::{Layout, Target};
 use crate::error::Place;
 use crate::info::{Body, BodyFacts, ModuleInfo};
@@ -80,8 +80,8 @@ pub(super) fn new_labels(
 struct Job {
     index: u32,
     facts: BodyFacts,
-    /// The local that holds the token of `enter`, where the body has hooks.
-    token: Option<u32>,
+    /// The locals of the frame, where the body has hooks.
+    frame: Option<Frame>,
     /// The first of the scratch locals of `memory.grow`: two for each width that the body uses.
     scratch_32: Option<u32>,
     scratch_64: Option<u32>,
@@ -114,7 +114,7 @@ impl<'a> BodyWriter<'a> {
         self.out.clear();
         self.injected_blocks = 0;
         self.loop_landings.clear();
-        if job.token.is_some() && body.facts.catches_to_loop {
+        if job.frame.is_some() && body.facts.catches_to_loop {
             self.find_loop_landings(&body.range)?;
         }
         let reader = self.locals(&job, &body.range)?;
@@ -146,7 +146,7 @@ impl<'a> BodyWriter<'a> {
         Job {
             index,
             facts,
-            token: place(hooked, 1),
+            frame: place(hooked, Frame::LOCALS).map(Frame::at),
             scratch_32: place(grows && facts.grows_32, 2),
             scratch_64: place(grows && facts.grows_64, 2),
             wrapped: hooked && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed),
@@ -162,7 +162,7 @@ impl<'a> BodyWriter<'a> {
             locals.read()?;
         }
         let instructions = locals.original_position() as usize;
-        let count_32 = u32::from(job.token.is_some()) + 2 * u32::from(job.scratch_32.is_some());
+        let count_32 = Frame::LOCALS * u32::from(job.frame.is_some()) + 2 * u32::from(job.scratch_32.is_some());
         let count_64 = 2 * u32::from(job.scratch_64.is_some());
         (groups + u32::from(count_32 > 0) + u32::from(count_64 > 0)).encode(&mut self.out);
         self.out.extend_from_slice(&self.module[start..instructions]);
@@ -183,9 +183,9 @@ impl<'a> BodyWriter<'a> {
     fn prefix(&mut self, job: &Job) {
         let block_type = job.wrapped.then(|| self.block_type(job.index));
         let mut sink = InstructionSink::new(&mut self.out);
-        match job.token {
-            Some(token) => {
-                self.hooks.enter_gated(&mut sink, job.index, token);
+        match job.frame {
+            Some(frame) => {
+                self.hooks.enter_gated(&mut sink, job.index, frame);
                 self.injected_blocks += 1;
             }
             None if self.plan.is_hooked(job.index) => self.hooks.count(&mut sink, job.index),
@@ -285,7 +285,7 @@ impl<'a> BodyWriter<'a> {
     /// Marks the blocks that its clauses branch to: the handler begins behind their end. A loop's begins at its start, and
     /// the function's own label leads to the exit, which unwinds as well.
     fn open_try_table(&mut self, job: &Job) {
-        if job.token.is_some() && job.facts.handlers > 0 {
+        if job.frame.is_some() && job.facts.handlers > 0 {
             for label in &self.sites.catches {
                 if let Some(at) = self.landings.len().checked_sub(1 + *label as usize) {
                     self.landings[at] = true;
@@ -296,11 +296,11 @@ impl<'a> BodyWriter<'a> {
     }
 
     fn unwind(&mut self, job: &Job, end: usize) {
-        if let Some(token) = job.token
+        if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::UnwindMissed)
         {
             self.copy_to(end);
-            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Unwind, job.index, token);
+            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Unwind, frame);
             self.injected_blocks += 1;
         }
     }
@@ -311,10 +311,10 @@ impl<'a> BodyWriter<'a> {
         if job.wrapped {
             sink.end();
         }
-        if let Some(token) = job.token
+        if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedAtEnd)
         {
-            self.hooks.close(&mut sink, Hook::Exit, job.index, token);
+            self.hooks.close(&mut sink, Hook::Exit, frame);
         }
         sink.end();
         self.copied = at.end;
@@ -360,10 +360,10 @@ impl<'a> BodyWriter<'a> {
 
     /// The operands of the call stay on the stack.
     fn exit_before_tail_call(&mut self, job: &Job) {
-        if let Some(token) = job.token
+        if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedBeforeTailCall)
         {
-            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Exit, job.index, token);
+            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Exit, frame);
             self.injected_blocks += 1;
         }
     }

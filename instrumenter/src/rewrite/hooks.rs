@@ -6,6 +6,24 @@ use waspect_abi::Hook;
 use super::layout::{Counter, Layout};
 use crate::mutants::{Mutant, Seed};
 
+/// The two locals that a frame needs: its id, computed once since exits are many, and its token.
+#[derive(Clone, Copy)]
+pub(super) struct Frame {
+    /// Zero until the frame is open.
+    pub token: u32,
+    pub id: u32,
+}
+
+impl Frame {
+    /// How many locals that is.
+    pub const LOCALS: u32 = 2;
+
+    /// From the first free local on.
+    pub fn at(local: u32) -> Frame {
+        Frame { token: local, id: local + 1 }
+    }
+}
+
 /// Writes hook calls into a body.
 pub(super) struct Hooks<'a> {
     pub layout: &'a Layout,
@@ -22,18 +40,18 @@ impl Hooks<'_> {
         sink.call(self.layout.hook(hook).0);
     }
 
-    /// `token = enter(id)`, or `begin`.
-    pub fn open(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, token: u32) {
+    /// `id = base + index; token = enter(id)`, or `begin`.
+    pub fn open(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, frame: Frame) {
         self.id(sink, index);
+        sink.local_tee(frame.id);
         self.call(sink, hook);
-        sink.local_set(token);
+        sink.local_set(frame.token);
     }
 
     /// `if token { exit(id, token) }`, or `unwind`, or `end`. What is on the stack stays there.
-    pub fn close(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, token: u32) {
-        sink.local_get(token).if_(BlockType::Empty);
-        self.id(sink, index);
-        sink.local_get(token);
+    pub fn close(&self, sink: &mut InstructionSink<'_>, hook: Hook, frame: Frame) {
+        sink.local_get(frame.token).if_(BlockType::Empty);
+        sink.local_get(frame.id).local_get(frame.token);
         self.call(sink, hook);
         sink.end();
     }
@@ -48,14 +66,17 @@ impl Hooks<'_> {
     }
 
     /// A hooked body's beginning: count, and `enter` if the gate is open. The gate is read once (rule C2).
-    pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, token: u32) {
+    pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) {
         self.count(sink, index);
         match self.layout.counter(index).expect("a hooked function has a counter or a gate") {
-            Counter::Full(global) => sink.global_get(global).i64_const(0).i64_lt_s(),
+            Counter::Full(global) => {
+                sink.global_get(global).i64_const(0);
+                if self.seed.is(Mutant::GateInverted) { sink.i64_lt_s() } else { sink.i64_ge_s() }
+            }
             Counter::Gate { global, bit } => sink.global_get(global).i32_const(1 << bit).i32_and(),
         };
         sink.if_(BlockType::Empty);
-        self.open(sink, Hook::Enter, index, token);
+        self.open(sink, Hook::Enter, index, frame);
         sink.end();
     }
 }

@@ -4,7 +4,7 @@ use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemArgTarget, V
 use waspect_abi::{ABI_VERSION, Hook};
 
 use super::accessors;
-use super::hooks::Hooks;
+use super::hooks::{Frame, Hooks};
 use super::layout::{Injected, InjectedKind, Layout, alloc_hook, knows_addresses};
 use crate::info::{FunctionType, ModuleInfo};
 use crate::mutants::Mutant;
@@ -48,7 +48,7 @@ impl Injecting<'_> {
     /// `module`, then the original start function, as a call from the host.
     fn start(&self) -> Function {
         let start = self.info.start.filter(|_| !self.plan.seed.is(Mutant::StartMissed));
-        let mut function = Function::new(start.map(|_| (1, ValType::I32)));
+        let mut function = Function::new(start.map(|_| (Frame::LOCALS, ValType::I32)));
         let mut sink = function.instructions();
         let (high, low) = self.plan.build.halves();
         sink.i32_const(ABI_VERSION as i32).i32_const(high as i32).i32_const(low as i32);
@@ -56,9 +56,10 @@ impl Injecting<'_> {
         self.hooks.call(&mut sink, Hook::Module);
         sink.global_set(self.layout.base());
         if let Some(start) = start {
-            self.hooks.open(&mut sink, Hook::Begin, start, 0);
+            let frame = Frame::at(0);
+            self.hooks.open(&mut sink, Hook::Begin, start, frame);
             sink.call(self.layout.function(start).0);
-            self.hooks.close(&mut sink, Hook::End, start, 0);
+            self.hooks.close(&mut sink, Hook::End, frame);
         }
         sink.end();
         function
@@ -68,16 +69,16 @@ impl Injecting<'_> {
     /// everything else leans on.
     fn around(&self, index: u32, open: Hook, close: Hook) -> Function {
         let params = self.params(index);
-        let token = params;
-        let mut function = Function::new([(1, ValType::I32)]);
+        let frame = Frame::at(params);
+        let mut function = Function::new([(Frame::LOCALS, ValType::I32)]);
         let mut sink = function.instructions();
         if open == Hook::Enter {
             self.hooks.count(&mut sink, index);
         }
-        self.hooks.open(&mut sink, open, index, token);
+        self.hooks.open(&mut sink, open, index, frame);
         self.forward(&mut sink, index, params);
         if !(close == Hook::End && self.plan.seed.is(Mutant::EndMissed)) {
-            self.hooks.close(&mut sink, close, index, token);
+            self.hooks.close(&mut sink, close, frame);
         }
         sink.end();
         function

@@ -11,7 +11,6 @@ use waspect_abi::{BASE_REFUSED, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT
 
 use super::splice;
 use crate::info::{FunctionType, ModuleInfo};
-use crate::mutants::{Mutant, Seed};
 use crate::plan::{Boundary, Entry, Plan, Shape};
 use crate::{Error, limits};
 
@@ -61,7 +60,8 @@ pub(super) enum NewGlobal {
 /// Where a function's gate or counter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counter {
-    /// An `i64` global: gate in bit 63, calls below.
+    /// An `i64` global: gate in bit 63, calls below. In mode `calls` the bit is stored inverted: an open gate is then 0 at
+    /// first, a constant of 2 bytes instead of 11 in every global's initial value. The accessors turn it back.
     Full(u32),
     /// A bit of an `i32` global; no count.
     Gate { global: u32, bit: u32 },
@@ -100,7 +100,6 @@ pub(crate) struct Layout {
     globals_added: u32,
     mode: Mode,
     gates_only: bool,
-    seed: Seed,
 }
 
 impl Layout {
@@ -123,7 +122,6 @@ impl Layout {
             globals_added: 0,
             mode: plan.mode,
             gates_only: plan.gates_only,
-            seed: plan.seed,
         };
         layout.place_counters(info, plan);
         if plan.mode == Mode::Calls {
@@ -206,6 +204,11 @@ impl Layout {
         Some((self.counters[word as usize], mask))
     }
 
+    /// What turns a stored counter into the one that the accessors show (see [`Counter::Full`]), and back.
+    pub(super) fn stored_gate(&self) -> Option<i64> {
+        (self.mode == Mode::Calls && !self.gates_only).then_some(GATE_BIT as i64)
+    }
+
     /// True where functions have gates but no counters.
     pub(super) fn has_gates_only(&self) -> bool {
         self.gates_only
@@ -239,20 +242,11 @@ impl Layout {
 
     /// The globals that the output adds, in order.
     pub(super) fn globals(&self) -> impl Iterator<Item = NewGlobal> {
-        let gate = match self.mode {
-            Mode::Calls if self.seed.is(Mutant::GateInverted) => 0,
-            Mode::Calls => GATE_BIT,
-            Mode::Counts => 0,
-        };
-        let imported = self.imported as usize;
         let base = (self.mode == Mode::Calls).then_some(NewGlobal::I32(BASE_REFUSED));
         let masks = self.gate_masks.iter().filter(|mask| **mask != 0).map(|mask| NewGlobal::I32(*mask));
         let full = if self.gates_only { &[][..] } else { &self.counters };
-        // Imports have no gate (rule C5).
-        let full = full.iter().enumerate().filter(|(_, global)| **global != NONE);
-        base.into_iter()
-            .chain(masks)
-            .chain(full.map(move |(index, _)| NewGlobal::I64(if index < imported { 0 } else { gate })))
+        let full = full.iter().filter(|global| **global != NONE).map(|_| NewGlobal::I64(0));
+        base.into_iter().chain(masks).chain(full)
     }
 
     /// Checks what engines refuse, before a byte is written.
