@@ -12,8 +12,7 @@ use wasmtime::{Engine, Module};
 const CALLS: u64 = 10_000_000;
 const RSS_GROWTH_MAX: u64 = 16 << 20;
 
-/// Calls every hook with values from a linear congruential generator: some plausible, most not. `run` returns how many
-/// calls it made of hooks that must have been refused or recorded.
+/// Calls every hook with values from a linear congruential generator: some plausible, most not.
 const WAT: &str = r#"(module
     (import "waspect/hooks" "module" (func $module (param i32 i32 i32 i32) (result i32)))
     (import "waspect/hooks" "enter" (func $enter (param i32) (result i32)))
@@ -40,32 +39,41 @@ const WAT: &str = r#"(module
             (else (local.get $wild))))
     (func (export "run") (param $left i32)
         (loop $again
-            (block $grow64 (block $grow (block $alloc64 (block $alloc (block $end (block $begin (block $unwind
-            (block $exit (block $enter (block $module
-                (br_table $module $enter $exit $unwind $begin $end $alloc $alloc64 $grow $grow64 $enter $exit $enter $exit
-                    $unwind $enter (i32.and (call $wild) (i32.const 15))))
-                ;; module
+            (block $done
+                (block $grow64
+                (block $grow
+                (block $alloc64
+                (block $alloc
+                (block $end
+                (block $begin
+                (block $unwind
+                (block $exit
+                (block $enter
+                (block $module
+                    (br_table $module $enter $exit $unwind $begin $end $alloc $alloc64 $grow $grow64
+                        $enter $exit $enter $exit $unwind $enter
+                        (i32.and (call $wild) (i32.const 15))))
                 (global.set $base (call $module
                     (i32.and (call $wild) (i32.const 1)) (call $wild) (call $wild)
                     (i32.shr_u (call $wild) (i32.and (call $wild) (i32.const 31)))))
-                (br 9))
+                (br $done))
                 (drop (call $enter (call $id)))
-                (br 8))
+                (br $done))
                 (call $exit (call $id) (call $wild))
-                (br 7))
+                (br $done))
                 (call $unwind (call $id) (i32.and (call $wild) (i32.const 255)))
-                (br 6))
+                (br $done))
                 (drop (call $begin (call $id)))
-                (br 5))
+                (br $done))
                 (call $end (call $id) (call $wild))
-                (br 4))
+                (br $done))
                 (call $alloc (call $id) (i32.and (call $wild) (i32.const 65535)) (call $wild) (call $wild))
-                (br 3))
+                (br $done))
                 (call $alloc64 (call $id)
                     (i64.extend_i32_u (call $wild)) (i64.extend_i32_s (call $wild)) (i64.extend_i32_s (call $wild)))
-                (br 2))
+                (br $done))
                 (call $grow (call $id) (call $wild) (call $wild) (call $wild))
-                (br 1))
+                (br $done))
                 (call $grow64 (call $id) (call $wild) (global.get $seed) (global.get $seed)))
             (local.set $left (i32.sub (local.get $left) (i32.const 1)))
             (br_if $again (local.get $left)))))"#;

@@ -130,28 +130,26 @@ fn fuel_and_epoch_are_interruptions() {
     let mut config = Config::new();
     config.consume_fuel(true).epoch_interruption(true);
     let engine = Engine::new(&config).unwrap();
-    for kind in ["fuel", "epoch"] {
+    for (kind, fuel, epochs) in [("fuel", 10_000, 1_000), ("epoch", u64::MAX, 1)] {
         let seen = Seen::new();
-        let wat = format!(r#"(module {FINE} (func $run (export "run") (loop $again call $leaf br $again)))"#);
-        let guest = Guest::new(&seen, &engine, &wat);
+        let run = r#"(func $run (export "run") call $leaf call $host (loop $again call $leaf br $again))"#;
+        let guest = Guest::new(&seen, &engine, &format!("(module {HOST} {FINE} {run})"));
+        let linker = with_host(&engine, |caller| {
+            caller.engine().increment_epoch();
+            Ok(())
+        });
         let mut store = store(&seen, &engine);
-        store.set_fuel(u64::MAX).unwrap();
-        store.set_epoch_deadline(1_000_000);
-        let instance = linker(&engine).instantiate(&mut store, &guest.module).unwrap();
-        match kind {
-            "fuel" => store.set_fuel(10_000).unwrap(),
-            _ => {
-                store.set_epoch_deadline(1);
-                engine.increment_epoch();
-            }
-        }
+        store.set_fuel(fuel).unwrap();
+        store.set_epoch_deadline(epochs);
+        let instance = linker.instantiate(&mut store, &guest.module).unwrap();
         call(&mut store, &instance, "run").unwrap_err();
         assert_eq!(attribute(&seen.span("run"), ERROR_TYPE), kind);
+        assert_eq!(status(&seen, "host.call"), OK, "it returned before");
         let leaves = seen.calls("leaf") as usize;
-        assert_eq!(seen.spans().len(), leaves + 1, "every call has one span");
+        assert_eq!(seen.spans().len(), leaves + 2, "every call has one span");
 
         store.set_fuel(1_000_000).unwrap();
-        store.set_epoch_deadline(1_000_000);
+        store.set_epoch_deadline(1_000);
         call(&mut store, &instance, "fine").unwrap();
         assert_eq!(seen.calls("leaf") as usize, leaves + 1);
         assert!(seen.span("fine").parent_span_id.is_empty());

@@ -30,6 +30,7 @@ fn blocked_sink_delays_no_call_and_loses_nothing() {
     let observer = Observer::builder().recording(config).sink(sink).build().unwrap();
     let (seen, engine) = (Seen::new(), Engine::default());
     let guest = Guest::new(&seen, &engine, WAT);
+    observer.add_manifest(&guest.module, (*guest.manifest).clone()).unwrap();
     let pre = linker(&engine).instantiate_pre(&guest.module).unwrap();
 
     let once = || {
