@@ -1,9 +1,10 @@
 //! Words for the rewriter's facts that several commands use. Knows no command.
 
-use waspect_instrumenter::ModuleInfo;
-use waspect_instrumenter::plan::Reason;
+use waspect_instrumenter::plan::{Reason, Warning};
+use waspect_instrumenter::{ModuleInfo, Plan};
 
-use crate::table::{HEADING, styled};
+use crate::table::{HEADING, WARN, styled};
+use crate::text::{bytes, counted, escape};
 
 /// Lines of `what  value`, the values aligned.
 pub fn lines(lines: &[(&str, String)]) -> String {
@@ -38,7 +39,27 @@ pub fn reason_kind(reason: &Reason) -> &'static str {
 /// Why no allocator was found, and what helps.
 pub fn no_allocators(info: &ModuleInfo) -> &'static str {
     match info.has_names {
-        true => "none found: no function has an allocator's name and signature; name them with --alloc malloc=INDEX,free=INDEX",
+        true => {
+            "none found: no function has an allocator's name and signature; name them with --alloc malloc=INDEX,free=INDEX"
+        }
         false => "none found: the module has no names; name them with --alloc malloc=INDEX,free=INDEX",
     }
+}
+
+/// A plan's warnings, a line each; sections that are dropped share one.
+pub fn warnings(plan: &Plan) -> String {
+    let mut dropped = (0, 0);
+    let mut messages = Vec::new();
+    for warning in &plan.warnings {
+        match warning {
+            Warning::StaleSection { bytes, .. } => dropped = (dropped.0 + 1, dropped.1 + *bytes as u64),
+            other => messages.push(other.to_string()),
+        }
+    }
+    if dropped.0 > 0 {
+        let sections = counted(dropped.0, "section");
+        messages
+            .push(format!("{sections} of debug information ({}) describe code that moves: dropped", bytes(dropped.1)));
+    }
+    messages.iter().map(|message| format!("{} {}\n", styled(WARN, "warning:"), escape(message))).collect()
 }

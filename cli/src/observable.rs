@@ -3,16 +3,16 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use wasmtime::Module;
 use waspect_abi::{BuildId, Manifest};
 use waspect_instrumenter::{Error, Mode, Placement, instrument};
 use waspect_wasmtime::Observer;
-use wasmtime::Module;
 
 use crate::input::Input;
-use crate::output;
 use crate::selection::Selection;
 use crate::table::{WARN, styled};
 use crate::text::escape;
+use crate::{facts, output};
 
 /// Instrumented bytes, and what is known of them.
 pub struct Observable {
@@ -31,9 +31,7 @@ impl Observable {
         let original = BuildId::of(&input.bytes);
         match instrument(&input.bytes, &options) {
             Ok(instrumented) => {
-                for warning in &instrumented.plan.warnings {
-                    warn(&warning.to_string());
-                }
+                output::print_error(&facts::warnings(&instrumented.plan));
                 let manifest = (!instrumented.plan.is_empty()).then_some(instrumented.manifest);
                 Ok(Observable { bytes: instrumented.bytes, original, manifest, alloc: options.alloc })
             }
@@ -41,7 +39,10 @@ impl Observable {
                 let manifest = existing_manifest(&input, path)?;
                 if manifest.is_none() {
                     let sidecar = output::sidecar_of(path);
-                    warn(&format!("no manifest in the module and none at `{}`: functions have no names", sidecar.display()));
+                    warn(&format!(
+                        "no manifest in the module and none at `{}`: functions have no names",
+                        sidecar.display()
+                    ));
                 }
                 Ok(Observable { bytes: input.bytes, original, manifest, alloc: options.alloc })
             }

@@ -105,9 +105,10 @@ fn parse_allocator(text: &str) -> Result<(Role, u32), String> {
         ("posix_memalign", Role::PosixMemalign),
     ];
     let (name, index) = text.split_once('=').ok_or("expected ROLE=INDEX, such as malloc=12")?;
-    let (_, role) = ROLES.into_iter().find(|(role, _)| *role == name).ok_or_else(|| {
-        format!("no such role `{name}`; roles: {}", ROLES.map(|(role, _)| role).join(", "))
-    })?;
+    let (_, role) = ROLES
+        .into_iter()
+        .find(|(role, _)| *role == name)
+        .ok_or_else(|| format!("no such role `{name}`; roles: {}", ROLES.map(|(role, _)| role).join(", ")))?;
     let index = index.parse().map_err(|_| format!("`{index}` is no function index; see `waspect inspect`"))?;
     Ok((role, index))
 }

@@ -55,6 +55,8 @@ pub struct Started {
     pub service: String,
     /// The trace that the environment says we belong to.
     pub parent: Option<Parent>,
+    /// False when nobody takes spans, so that none are made.
+    pub spans: bool,
     endpoint: Option<String>,
     error: Arc<Mutex<Option<String>>>,
     trace_error: Arc<Mutex<Option<anyhow::Error>>>,
@@ -95,6 +97,7 @@ impl Telemetry {
             observer: builder.build().context("observation cannot start")?,
             service,
             parent: parent(),
+            spans: self.trace.is_some() || !urls.is_empty(),
             endpoint: (!urls.is_empty()).then(|| urls.join(" and ")),
             error,
             trace_error,
@@ -108,10 +111,13 @@ impl Telemetry {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", Some(url)) => Some(url.to_owned()),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" | "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", Some(_)) => None,
             ("OTEL_EXPORTER_OTLP_PROTOCOL", Some(url)) => {
-                let conventional = || url.trim_end_matches('/').ends_with(&format!(":{GRPC_PORT}")).then(|| "grpc".to_owned());
+                let conventional =
+                    || url.trim_end_matches('/').ends_with(&format!(":{GRPC_PORT}")).then(|| "grpc".to_owned());
                 environment(name).or_else(conventional)
             }
-            ("WASPECT_SPAN_MIN_DURATION_US", _) if self.min_duration.is_some() => self.min_duration.map(|us| us.to_string()),
+            ("WASPECT_SPAN_MIN_DURATION_US", _) if self.min_duration.is_some() => {
+                self.min_duration.map(|us| us.to_string())
+            }
             ("WASPECT_OVERHEAD_BUDGET", _) if self.budget.is_some() => {
                 self.budget.map(|percent| (percent / 100.0).to_string())
             }
@@ -184,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_url_on_the_command_line_goes_before_the_environment() {
-        let telemetry = |otlp: &str| Telemetry { otlp: Some(otlp.into()), trace: None, min_duration: Some(5), budget: Some(2.5) };
+        let telemetry =
+            |otlp: &str| Telemetry { otlp: Some(otlp.into()), trace: None, min_duration: Some(5), budget: Some(2.5) };
         let grpc = telemetry("http://collector:4317/");
         assert_eq!(grpc.variable("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(), Some("http://collector:4317/"));
         assert_eq!(grpc.variable("OTEL_EXPORTER_OTLP_PROTOCOL").as_deref(), Some("grpc"));

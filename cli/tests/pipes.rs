@@ -31,7 +31,8 @@ fn arguments_environment_and_directories_reach_the_guest() {
     std::fs::write(directory.path().join("note"), b"a note\n").unwrap();
     let module = guest("world");
     let dir = format!("{}::/data", directory.path().display());
-    let arguments = ["run", "--dir", &dir, "--env", "A=1", "--env", "INHERITED", module.to_str().unwrap(), "--", "-x", "y z"];
+    let arguments =
+        ["run", "--dir", &dir, "--env", "A=1", "--env", "INHERITED", module.to_str().unwrap(), "--", "-x", "y z"];
     let output = waspect(arguments).env("INHERITED", "yes").env("HIDDEN", "no").output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "world.wat\0-x\0y z\0A=1\0INHERITED=yes\0a note\n");
@@ -62,7 +63,8 @@ fn modules_pass_through_pipes_and_the_input_stays() {
     let module = guest("work");
     let source = std::fs::read(&module).unwrap();
     let file = directory.path().join("out.wasm");
-    let written = waspect(["instrument".as_ref(), module.as_os_str(), "-o".as_ref(), file.as_os_str()]).output().unwrap();
+    let written =
+        waspect(["instrument".as_ref(), module.as_os_str(), "-o".as_ref(), file.as_os_str()]).output().unwrap();
     assert!(written.status.success(), "{}", stderr(&written));
     let piped = with_input(&mut waspect(["instrument", "-", "-o", "-"]), &source);
     assert!(piped.status.success() && piped.stdout == std::fs::read(&file).unwrap());

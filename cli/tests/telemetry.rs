@@ -9,12 +9,13 @@ use std::process::Command;
 use common::{guest, json, stderr, waspect};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
-use opentelemetry_proto::tonic::metrics::v1::{metric::Data, number_data_point};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
-use waspect_abi::semconv;
+use waspect_abi::semconv::{attribute, metric};
 
 /// A run of guest `work` with every output, in a directory.
 fn run(directory: &Path, extra: &[&str]) -> serde_json::Value {
@@ -47,7 +48,7 @@ fn lines(file: &Path) -> (Vec<Span>, ExportMetricsServiceRequest, String) {
         if line.starts_with(r#"{"resourceSpans""#) {
             let request: ExportTraceServiceRequest = serde_json::from_str(line).unwrap();
             for resource in request.resource_spans {
-                service = text(&resource.resource.unwrap().attributes, "service.name").unwrap();
+                service = text(&resource.resource.unwrap().attributes, attribute::SERVICE_NAME).unwrap();
                 spans.extend(resource.scope_spans.into_iter().flat_map(|scope| scope.spans));
             }
         } else {
@@ -59,7 +60,8 @@ fn lines(file: &Path) -> (Vec<Span>, ExportMetricsServiceRequest, String) {
 
 /// Points of a sum of integers by function name.
 fn by_function(request: &ExportMetricsServiceRequest, name: &str) -> BTreeMap<String, i64> {
-    let metrics = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics);
+    let metrics =
+        request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics).flat_map(|scope| &scope.metrics);
     let points = metrics.filter(|metric| metric.name == name).flat_map(|metric| match metric.data.as_ref().unwrap() {
         Data::Sum(sum) => &sum.data_points,
         other => panic!("{name} is {other:?}"),
@@ -67,7 +69,7 @@ fn by_function(request: &ExportMetricsServiceRequest, name: &str) -> BTreeMap<St
     points
         .map(|point| match point.value {
             Some(number_data_point::Value::AsInt(value)) => {
-                (text(&point.attributes, "code.function.name").unwrap(), value)
+                (text(&point.attributes, attribute::CODE_FUNCTION_NAME).unwrap(), value)
             }
             other => panic!("{name} has {other:?}"),
         })
@@ -77,9 +79,8 @@ fn by_function(request: &ExportMetricsServiceRequest, name: &str) -> BTreeMap<St
 /// A figure of the summary by function name, without zeros.
 fn of_summary(summary: &serde_json::Value, figure: &str) -> BTreeMap<String, i64> {
     let lists = ["functions", "host_calls"].into_iter().flat_map(|list| summary[list].as_array().unwrap());
-    let figures = lists.map(|function| {
-        (function["name"].as_str().unwrap().to_owned(), function[figure].as_i64().unwrap())
-    });
+    let figures =
+        lists.map(|function| (function["name"].as_str().unwrap().to_owned(), function[figure].as_i64().unwrap()));
     figures.filter(|(_, value)| *value != 0).collect()
 }
 
@@ -90,14 +91,13 @@ fn metrics_and_summary_agree_exactly() {
     let (spans, metrics, service) = lines(&directory.path().join("trace.jsonl"));
     assert_eq!(service, "work");
     for (metric, figure) in [
-        ("wasm.function.calls", "calls"),
-        ("wasm.function.allocations", "allocations"),
-        ("wasm.function.allocated", "allocated_bytes"),
+        (metric::WASM_FUNCTION_CALLS, "calls"),
+        (metric::WASM_FUNCTION_ALLOCATIONS, "allocations"),
+        (metric::WASM_FUNCTION_ALLOCATED, "allocated_bytes"),
     ] {
-        assert!(semconv::METRICS.iter().any(|known| known.name == metric), "{metric}");
-        let mut points = by_function(&metrics, metric);
+        let mut points = by_function(&metrics, metric.name);
         points.retain(|_, value| *value != 0);
-        assert_eq!(points, of_summary(&summary, figure), "{metric}");
+        assert_eq!(points, of_summary(&summary, figure), "{}", metric.name);
     }
     assert_eq!(of_summary(&summary, "calls")["fib"], 1973);
     assert_eq!(of_summary(&summary, "allocated_bytes")["keep"], 2000);
@@ -223,6 +223,9 @@ fn stacks_and_flame_graphs_show_the_same_weights() {
         let svg = std::fs::read_to_string(directory.path().join("flame.svg")).unwrap();
         let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
         let document = roxmltree::Document::parse_with_options(&svg, options).unwrap();
-        assert!(document.descendants().any(|node| node.text().is_some_and(|text| text.starts_with("keep ("))) || by == "calls");
+        assert!(
+            document.descendants().any(|node| node.text().is_some_and(|text| text.starts_with("keep (")))
+                || by == "calls"
+        );
     }
 }

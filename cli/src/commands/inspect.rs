@@ -130,7 +130,9 @@ impl Facts {
     }
 
     fn debug_info(&self) -> String {
-        let debug = |prefix| self.info.sections.iter().filter(move |section| section.id == 0 && section.name.starts_with(prefix));
+        let debug = |prefix| {
+            self.info.sections.iter().filter(move |section| section.id == 0 && section.name.starts_with(prefix))
+        };
         let mut found = Vec::new();
         let dwarf: usize = debug(".debug_").map(|section| section.range.len()).sum();
         if dwarf > 0 {
@@ -167,18 +169,26 @@ impl Facts {
             ("calls", observed(functions.iter().map(|function| function.hook), "defined function")),
             ("host calls", observed(imports.iter().map(|function| function.hook), "import")),
             ("allocations", self.allocations(plan)),
-            ("growth", match growing {
-                0 => "nothing to observe: no memory.grow".to_owned(),
-                growing => format!("yes: memory.grow in {}", counted(growing as u64, "function")),
-            }),
-            ("source", match plan.dropped_sections.len() {
-                0 if self.debug_info() == "none" => "function names only: the module has no debug information".to_owned(),
-                0 => "yes".to_owned(),
-                dropped => format!(
-                    "function names only: {} of debug information would go stale and be dropped",
-                    counted(dropped as u64, "section")
-                ),
-            }),
+            (
+                "growth",
+                match growing {
+                    0 => "nothing to observe: no memory.grow".to_owned(),
+                    growing => format!("yes: memory.grow in {}", counted(growing as u64, "function")),
+                },
+            ),
+            (
+                "source",
+                match plan.dropped_sections.len() {
+                    0 if self.debug_info() == "none" => {
+                        "function names only: the module has no debug information".to_owned()
+                    }
+                    0 => "yes".to_owned(),
+                    dropped => format!(
+                        "function names only: {} of debug information would go stale and be dropped",
+                        counted(dropped as u64, "section")
+                    ),
+                },
+            ),
         ]
     }
 

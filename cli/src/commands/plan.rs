@@ -11,7 +11,7 @@ use waspect_instrumenter::plan::{Boundary, Entry, FunctionPlan};
 use waspect_instrumenter::{Mode, ModuleInfo, Placement, Plan as Decided};
 
 use crate::selection::Selection;
-use crate::table::{self, HEADING, Table, WARN, styled};
+use crate::table::{self, HEADING, Table, styled};
 use crate::text::{counted, escape};
 use crate::{facts, input, output};
 
@@ -114,15 +114,15 @@ fn left_out(info: &ModuleInfo, plan: &Decided, top: usize) -> String {
     if table.is_empty() {
         return String::new();
     }
-    let reasons: Vec<String> = reasons.iter().map(|(reason, count)| format!("{} {reason}", crate::text::count(*count))).collect();
+    let reasons: Vec<String> =
+        reasons.iter().map(|(reason, count)| format!("{} {reason}", crate::text::count(*count))).collect();
     let reasons = facts::lines(&[("left out", reasons.join(", "))]);
     format!("{reasons}\n{}{}", table.render(table::stdout_width()), table::more(rest, "function", ""))
 }
 
-/// The plan's warnings, a line each.
+/// The plan's warnings, below an empty line.
 pub fn warnings(plan: &Decided) -> String {
-    let lines = plan.warnings.iter().map(|warning| format!("{} {}\n", styled(WARN, "warning:"), escape(&warning.to_string())));
-    let lines: String = lines.collect();
+    let lines = facts::warnings(plan);
     if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 

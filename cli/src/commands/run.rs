@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use waspect_recorder::{Outcome, Snapshot};
+use waspect_recorder::{DropReason, Outcome, Snapshot};
 
 use crate::flamegraph::{self, By};
 use crate::guest::{Call, Finished, Guest, Unknown, World};
@@ -187,7 +187,11 @@ impl Run {
         let snapshot = telemetry.observer.snapshot();
         let profile = telemetry.observer.profile();
         drop(finished);
-        let snapshot = with_leaks(snapshot, telemetry.observer.snapshot());
+        let mut snapshot = with_leaks(snapshot, telemetry.observer.snapshot());
+        if !telemetry.spans {
+            // Roots have no identity where nobody takes spans: that is no loss.
+            snapshot.drops.retain(|(reason, _)| *reason != DropReason::Identity);
+        }
         let sent = telemetry.finish();
         let (sent, sent_error) = match sent {
             Ok(sent) => (sent, None),
@@ -228,7 +232,9 @@ impl Run {
             Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
             None => match std::env::var(text) {
                 Ok(value) => Ok((text.clone(), value)),
-                Err(_) => bail!("--env {text}: no such variable in our environment; give it a value: --env {text}=VALUE"),
+                Err(_) => {
+                    bail!("--env {text}: no such variable in our environment; give it a value: --env {text}=VALUE")
+                }
             },
         };
         Ok(World {
@@ -332,7 +338,9 @@ fn ended(finished: &Finished) -> Result<(Ending, i32)> {
 /// The figures while the instance lived, with what was found to be leaked when it ended.
 fn with_leaks(mut alive: Snapshot, ended: Snapshot) -> Snapshot {
     for function in &mut alive.functions {
-        let same = |other: &&waspect_recorder::FunctionSnapshot| other.build == function.build && other.index == function.index;
+        let same = |other: &&waspect_recorder::FunctionSnapshot| {
+            other.build == function.build && other.index == function.index
+        };
         if let Some(last) = ended.functions.iter().find(same) {
             function.leaked_bytes = last.leaked_bytes;
             function.leaked_allocations = last.leaked_allocations;

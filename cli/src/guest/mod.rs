@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use tokio::sync::watch;
-use waspect_recorder::{Outcome, Parent};
-use waspect_wasmtime::{Observe, Observer};
 use wasmtime::{Config, Engine, ExternType, Instance, InstancePre, Linker, Module, Store, StoreContextMut, Val};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use waspect_recorder::{Outcome, Parent};
+use waspect_wasmtime::{Observe, Observer};
 
 /// Stack that guests get, in bytes: twice wasmtime's default, because hooks need room in every frame.
 const GUEST_STACK_BYTES: usize = 1 << 20;
@@ -95,12 +95,10 @@ pub struct Finished {
     pub outcome: Outcome,
     /// From the first call to the end.
     pub duration: Duration,
-    /// The instance; dropped when its figures were read.
-    pub instance: Alive,
+    /// The instance; it lives until this is dropped.
+    #[allow(dead_code, reason = "kept for its drop")]
+    instance: Store<State>,
 }
-
-/// A store with its instance. Dropping it ends the instance.
-pub struct Alive(#[allow(dead_code, reason = "kept for its drop")] Store<State>);
 
 /// Stops a guest from another thread.
 pub struct Stop {
@@ -149,13 +147,17 @@ impl Guest {
     pub fn check(&self, call: &Call) -> Result<()> {
         let module = self.pre.module();
         let functions = || {
+            let injected = [waspect_abi::COUNTER_GET_EXPORT, waspect_abi::COUNTER_SET_EXPORT];
             let functions = module.exports().filter(|export| matches!(export.ty(), ExternType::Func(_)));
-            let names: Vec<&str> = functions.map(|export| export.name()).take(20).collect();
-            names.join(", ")
+            let names = functions.map(|export| export.name()).filter(|name| !injected.contains(name));
+            let names: Vec<&str> = names.take(20).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
         match call {
             Call::Command if module.get_export(COMMAND).is_some() => Ok(()),
-            Call::Command => bail!("the module exports no `{COMMAND}`: name a function with --invoke; it exports {}", functions()),
+            Call::Command => {
+                bail!("the module exports no `{COMMAND}`: name a function with --invoke; it exports {}", functions())
+            }
             Call::Invoke { function, arguments } => match module.get_export(function) {
                 Some(ExternType::Func(ty)) => values::parse(arguments, function, &ty).map(drop),
                 _ => bail!("the module exports no function `{function}`; it exports {}", functions()),
@@ -193,7 +195,7 @@ impl Guest {
             Ok(results) => (results.iter().map(values::show).collect(), Outcome::Returned),
             Err(error) => (Vec::new(), self.observer.explain(&error)),
         };
-        Ok(Finished { results, outcome, duration, instance: Alive(store) })
+        Ok(Finished { results, outcome, duration, instance: store })
     }
 
     fn enter(&self, mut store: StoreContextMut<'_, State>, call: &Call) -> wasmtime::Result<Vec<Val>> {

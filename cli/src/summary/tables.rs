@@ -60,7 +60,13 @@ const TIMES: [Column; 6] = [
 
 const ALLOCATIONS: [Column; 2] = [
     Column { title: "ALLOCATED", cell: |function, _| some(function.allocated_bytes, bytes) },
-    Column { title: "LIVE", cell: |function, _| match function.live_bytes { 0 => "-".into(), live => bytes_signed(live) } },
+    Column {
+        title: "LIVE",
+        cell: |function, _| match function.live_bytes {
+            0 => "-".into(),
+            live => bytes_signed(live),
+        },
+    },
 ];
 
 const LEAKED: Column = Column { title: "LEAKED", cell: |function, _| some(function.leaked_bytes, bytes) };
@@ -84,7 +90,9 @@ fn functions(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) ->
         true => String::new(),
         false => format!(", {} of the time", percent(share, summary.snapshot.busy_ns)),
     };
-    "\n".to_owned() + &table(&functions[..shown], &columns, "FUNCTION", summary, width) + &more(rest.len(), "function", &share)
+    "\n".to_owned()
+        + &table(&functions[..shown], &columns, "FUNCTION", summary, width)
+        + &more(rest.len(), "function", &share)
 }
 
 fn host_calls(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) -> String {
@@ -123,9 +131,11 @@ fn errors(summary: &Summary) -> String {
             name => format!(" in `{}`", escape(name)),
         };
         let times = if error.count == 1 { String::new() } else { format!(", {}", counted(error.count, "time")) };
-        let message = error.message.lines().next().unwrap_or_default();
-        let code = styled(BAD, escape(&error.code));
-        text += &format!("{code}{place}{times}: {}\n", escape(message));
+        let message = match error.message.lines().next() {
+            None | Some("") => String::new(),
+            Some(line) => format!(": {}", escape(line)),
+        };
+        text += &format!("{}{place}{times}{message}\n", styled(BAD, escape(&error.code)));
     }
     if text.is_empty() { text } else { format!("\n{}\n{text}", styled(HEADING, "ERRORS")) }
 }
@@ -191,7 +201,12 @@ fn notes(summary: &Summary) -> String {
         text += &format!("{} {} x {}\n", styled(WARN, "dropped:"), count(*dropped), escape(reason.name()));
     }
     if let Some(sent) = &summary.sent {
-        text += &format!("sent: {} of {} spans and points to {}", count(sent.exported), count(sent.made), escape(&sent.endpoint));
+        text += &format!(
+            "sent: {} of {} spans and points to {}",
+            count(sent.exported),
+            count(sent.made),
+            escape(&sent.endpoint)
+        );
         if sent.dropped + sent.unconfirmed > 0 {
             let lost = format!("{} dropped, {} unconfirmed", count(sent.dropped), count(sent.unconfirmed));
             text += &format!("; {}", styled(WARN, lost));

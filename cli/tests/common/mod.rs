@@ -1,4 +1,5 @@
 //! What the tests of the binary share: guests, and running `waspect` with pipes.
+#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
