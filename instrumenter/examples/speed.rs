@@ -30,10 +30,6 @@ fn row(name: &str, module: &[u8]) -> Result<(), waspect_instrumenter::Error> {
         |mode| Options { mode, manifest: Placement::Sidecar, threads: NonZeroUsize::new(1), ..Options::default() };
     let calls = options(Mode::Calls);
     let read = best(|| read_every_operator(module));
-    let validate = best(|| {
-        drop(black_box(wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all()).validate_all(module)))
-    });
-    println!("validate {:.2}", validate.as_secs_f64() / read.as_secs_f64());
     let facts = best(|| drop(black_box(ModuleInfo::parse_with(module, calls.threads))));
     let whole = best(|| drop(black_box(instrument(module, &calls))));
     let done = instrument(module, &calls)?;
