@@ -19,8 +19,11 @@ use crate::outcome::ExitCode;
 /// Deltas that wait to be merged.
 const QUEUE_LEN_MAX: usize = 256;
 
-/// Recorders of dropped stores: those that wait for the next store, and those that hold what the queue had no room for.
+/// Recorders of dropped stores that wait for the next store.
 const POOL_LEN_MAX: usize = 256;
+
+/// Recorders of dropped stores that hold what the queue had no room for.
+const UNDRAINED_LEN_MAX: usize = 1_024;
 
 /// What is shared.
 pub(crate) struct Shared {
@@ -59,7 +62,7 @@ impl Shared {
             queue: ArrayQueue::new(QUEUE_LEN_MAX),
             taken: AtomicUsize::new(0),
             idle: ArrayQueue::new(POOL_LEN_MAX),
-            undrained: ArrayQueue::new(POOL_LEN_MAX),
+            undrained: ArrayQueue::new(UNDRAINED_LEN_MAX),
             lost: AtomicU64::new(0),
             entropy: spans.then(RandomState::new),
             seed: AtomicU64::new(0),
@@ -71,14 +74,18 @@ impl Shared {
         self.idle.pop().unwrap_or_else(|| Box::new(State::new(Recorder::new(&self.config, self.entropy()))))
     }
 
-    /// Takes back the recorder of a dropped store. What cannot be handed over now is kept with it.
+    /// Takes back the recorder of a dropped store. What the queue has no room for is merged here and now, if nobody else is
+    /// merging, or kept with its recorder until somebody does.
     pub fn give_back(&self, mut state: Box<State>) {
-        match self.hand_over(&mut state, clock::now()) {
-            true => self.recycle(state),
-            false if self.undrained.push(state).is_err() => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-            }
-            false => (),
+        let now = clock::now();
+        if self.hand_over(&mut state, now) {
+            self.recycle(state);
+        } else if let Ok(mut aggregator) = self.aggregator.try_lock() {
+            aggregator.merge(state.recorder.drain(now));
+            drop(aggregator);
+            self.recycle(state);
+        } else if self.undrained.push(state).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 

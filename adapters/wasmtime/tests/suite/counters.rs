@@ -129,6 +129,7 @@ fn governor_closes_gates_and_calls_stay_exact() {
     }
     // The next boundary closes the gate.
     call(&mut store, &instance, "run").unwrap();
+    waspect_wasmtime::collect(&mut store, observe).unwrap();
     let before = seen.function("leaf");
     for _ in 0..100 {
         call(&mut store, &instance, "run").unwrap();
