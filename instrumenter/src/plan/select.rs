@@ -63,7 +63,7 @@ impl<'a> Selection<'a> {
             Some(Only::Exports) => return Err(Reason::NotExported),
             _ if !self.options.imports => return Err(Reason::ImportsOff),
             _ if builtin => return Err(Reason::Builtin),
-            _ if !function.called && !(function.tail_called && counts) => return Err(Reason::NeverCalled),
+            _ if !(function.called || function.tail_called && counts) => return Err(Reason::NeverCalled),
             _ => {}
         }
         self.shared(index)?;

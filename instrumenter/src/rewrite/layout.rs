@@ -423,12 +423,15 @@ fn check(what: &'static str, value: usize, max: usize, remedy: &'static str) -> 
     Err(Error::Limit { place: Default::default(), what, value: value as u64, max: max as u64, remedy })
 }
 
+/// Parameters and results.
+type Signature = (Box<[ValType]>, Box<[ValType]>);
+
 /// The types that the output adds, each once.
 #[derive(Default)]
 pub(super) struct Types {
     first: u32,
     list: Vec<FunctionType>,
-    known: HashMap<(Box<[ValType]>, Box<[ValType]>), u32>,
+    known: HashMap<Signature, u32>,
 }
 
 impl Types {
