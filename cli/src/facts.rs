@@ -58,8 +58,7 @@ pub fn warnings(plan: &Plan) -> String {
     }
     if dropped.0 > 0 {
         let sections = counted(dropped.0, "section");
-        messages
-            .push(format!("{sections} of debug information ({}) describe code that moves: dropped", bytes(dropped.1)));
+        messages.push(format!("{sections} dropped ({}): debug information of code that moves", bytes(dropped.1)));
     }
     messages.iter().map(|message| format!("{} {}\n", styled(WARN, "warning:"), escape(message))).collect()
 }

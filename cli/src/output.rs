@@ -37,11 +37,17 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // Temporary files are private by default; this one becomes the result, so the umask decides as for any file.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(directory)?;
+    let mut file = builder.tempfile_in(directory).map_err(without_path)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// The system's error alone: the temporary file's path means nothing to anybody.
+fn without_path(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|inner| inner.source()).map(|cause| cause.to_string());
+    cause.map_or(error, io::Error::other)
 }
 
 /// Refuses an output that is the input.

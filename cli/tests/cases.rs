@@ -26,7 +26,7 @@ static VOLATILE: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         // Shares of a duration.
         (r" *\b\d+\.\d%", " <share>"),
         // Headings over columns of durations.
-        (r" +(TOTAL|SELF|P50|P99|SHARE)\b", " $1"),
+        (r" *\b(TOTAL|SELF|P50|P99|SHARE)\b", " $1"),
         (r" +<time>", " <time>"),
         (r"/[^ ]*/waspect-case-[A-Za-z0-9]+", "%tmp"),
     ]

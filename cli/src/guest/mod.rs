@@ -188,6 +188,8 @@ impl Guest {
         if let Some(parent) = world.parent {
             store.data_mut().observe.set_parent(parent);
         }
+        // WASI's threads are started by the first call that needs them; that call is not to be charged for it.
+        wasmtime_wasi::runtime::with_ambient_tokio_runtime(|| ());
         let began = Instant::now();
         let result = waspect_wasmtime::scope(&mut store, observe, |store| self.enter(store, call));
         let duration = began.elapsed();
