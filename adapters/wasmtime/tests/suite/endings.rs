@@ -245,7 +245,7 @@ trait Throw {
 impl Throw for Caller<'_, State> {
     fn as_context_throw(&mut self, exception: wasmtime::Rooted<wasmtime::ExnRef>) -> Result<()> {
         use wasmtime::AsContextMut;
-        Ok(self.as_context_mut().throw::<()>(exception)?)
+        self.as_context_mut().throw(exception)
     }
 }
 
