@@ -65,7 +65,9 @@ fn rewrite(bytes: &[u8]) {
                 let still = features::validates(&output.bytes, everything);
                 assert_eq!(valid, still, "{mode:?}: valid before and after");
             }
-            Err(Error::Malformed { message, .. }) => assert!(!valid, "{mode:?}: a valid module is called malformed: {message}"),
+            Err(Error::Malformed { message, .. }) => {
+                assert!(!valid, "{mode:?}: a valid module is called malformed: {message}")
+            }
             Err(_) => {}
         }
     }

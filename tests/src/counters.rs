@@ -1,7 +1,7 @@
 //! Reads the counters of an instrumented instance, and holds them against the mock's own count (rule C1).
 
-use waspect_abi::{COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT};
 use wasmtime::{Instance, Store};
+use waspect_abi::{COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT};
 
 use crate::facts::Facts;
 use crate::host::Host;

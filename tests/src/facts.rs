@@ -1,8 +1,8 @@
 //! What a module is, read with nothing but wasmparser: the tests' own opinion, which never asks the rewriter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+use wasmparser::{Catch, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// Counts and indices of a module's original bytes.
 #[derive(Clone, Debug, Default)]
@@ -12,13 +12,25 @@ pub struct Facts {
     /// Imported functions: the lowest indices.
     pub imported_functions: u32,
     /// Memories, imports included.
-    pub memories: u32,
+    pub memories: Vec<MemoryFacts>,
     /// Exported functions by export name.
     pub function_exports: BTreeMap<String, u32>,
     /// Names of everything exported.
     pub exports: Vec<String>,
     /// The start function.
     pub start: Option<u32>,
+    /// Functions with a catch that leads to the function's own label: it leaves through the exit, whose token closes what was
+    /// unwound (rule T3), so that there is no handler for an `unwind` to stand in.
+    pub catch_and_leave: BTreeSet<u32>,
+}
+
+/// A memory of a module.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryFacts {
+    /// Pages that it has at least from the start.
+    pub pages_min: u64,
+    /// Others may grow it too: it is imported or exported.
+    pub is_open: bool,
 }
 
 impl Facts {
@@ -35,25 +47,43 @@ impl Facts {
     }
 
     fn read(&mut self, module: &[u8]) -> wasmparser::Result<()> {
+        let mut body = 0;
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
                         match import?.ty {
                             TypeRef::Func(_) | TypeRef::FuncExact(_) => self.imported_functions += 1,
-                            TypeRef::Memory(_) => self.memories += 1,
+                            TypeRef::Memory(ty) => {
+                                self.memories.push(MemoryFacts { pages_min: ty.initial, is_open: true })
+                            }
                             _ => {}
                         }
                     }
                     self.functions = self.imported_functions;
                 }
                 Payload::FunctionSection(functions) => self.functions += functions.count(),
-                Payload::MemorySection(memories) => self.memories += memories.count(),
+                Payload::MemorySection(memories) => {
+                    for memory in memories {
+                        self.memories.push(MemoryFacts { pages_min: memory?.initial, is_open: false });
+                    }
+                }
+                Payload::CodeSectionEntry(code) => {
+                    if catches_and_leaves(&code)? {
+                        self.catch_and_leave.insert(self.imported_functions + body);
+                    }
+                    body += 1;
+                }
                 Payload::StartSection { func, .. } => self.start = Some(func),
                 Payload::ExportSection(exports) => {
                     for export in exports {
                         let export = export?;
                         self.exports.push(export.name.to_owned());
+                        if let (ExternalKind::Memory, Some(memory)) =
+                            (export.kind, self.memories.get_mut(export.index as usize))
+                        {
+                            memory.is_open = true;
+                        }
                         if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
                             self.function_exports.insert(export.name.to_owned(), export.index);
                         }
@@ -64,4 +94,26 @@ impl Facts {
         }
         Ok(())
     }
+}
+
+fn catches_and_leaves(code: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+    let mut open = 0;
+    for operator in code.get_operators_reader()? {
+        match operator? {
+            Operator::TryTable { try_table } => {
+                let to_function = |catch: &Catch| match *catch {
+                    Catch::One { label, .. } | Catch::OneRef { label, .. } => label == open,
+                    Catch::All { label } | Catch::AllRef { label } => label == open,
+                };
+                if try_table.catches.iter().any(to_function) {
+                    return Ok(true);
+                }
+                open += 1;
+            }
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Try { .. } => open += 1,
+            Operator::End => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(false)
 }

@@ -13,7 +13,9 @@ pub fn minimal(module: &[u8]) -> Option<WasmFeatures> {
     }
     for _ in 0..2 {
         for bit in (0..u64::BITS).rev().map(|bit| 1u64 << bit) {
-            let Some(feature) = WasmFeatures::from_bits(bit).filter(|feature| features.contains(*feature)) else { continue };
+            let Some(feature) = WasmFeatures::from_bits(bit).filter(|feature| features.contains(*feature)) else {
+                continue;
+            };
             let fewer = features.difference(feature);
             if validates(module, fewer) {
                 features = fewer;

@@ -65,7 +65,8 @@ pub fn growth(before: &[u8], after: &[u8]) -> wasmparser::Result<Growth> {
     let facts = Facts::of(after);
     let original_end = facts.imported_functions as usize + old.len();
     let kept = Facts::of(before).exports;
-    let targets = facts.function_exports.iter().filter(|(name, _)| kept.contains(name)).map(|(_, &target)| target as usize);
+    let targets =
+        facts.function_exports.iter().filter(|(name, _)| kept.contains(name)).map(|(_, &target)| target as usize);
     let mut thunks: Vec<usize> = targets.filter(|&target| target >= original_end).collect();
     thunks.sort_unstable();
     thunks.dedup();

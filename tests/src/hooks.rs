@@ -1,8 +1,8 @@
 //! Connects the [`Mock`] to wasmtime as the hooks of the ABI, by the table in `waspect_abi`.
 
+use wasmtime::{Caller, Linker, Result};
 use waspect_abi::Hook;
 use waspect_abi::hooks::HOOK_MODULE;
-use wasmtime::{Caller, Linker, Result};
 
 use crate::mock::Mock;
 
@@ -17,34 +17,46 @@ pub fn link<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock) ->
 fn link_hook<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock, hook: Hook) -> Result<()> {
     let name = hook.name();
     match hook {
-        Hook::Module => {
-            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, abi: u32, a: u32, b: u32, functions: u32| {
+        Hook::Module => linker.func_wrap(
+            HOOK_MODULE,
+            name,
+            move |mut caller: Caller<'_, T>, abi: u32, a: u32, b: u32, functions: u32| {
                 get(caller.data_mut()).module(abi, a, b, functions)
+            },
+        )?,
+        Hook::Enter => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| {
+            get(caller.data_mut()).enter(func)
+        })?,
+        Hook::Begin => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| {
+            get(caller.data_mut()).begin(func)
+        })?,
+        Hook::Exit => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+                get(caller.data_mut()).exit(func, token)
             })?
         }
-        Hook::Enter => linker
-            .func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| get(caller.data_mut()).enter(func))?,
-        Hook::Begin => linker
-            .func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| get(caller.data_mut()).begin(func))?,
-        Hook::Exit => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-            get(caller.data_mut()).exit(func, token)
-        })?,
-        Hook::Unwind => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-            get(caller.data_mut()).unwind(func, token)
-        })?,
+        Hook::Unwind => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+                get(caller.data_mut()).unwind(func, token)
+            })?
+        }
         Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
             get(caller.data_mut()).end(func, token)
         })?,
-        Hook::Alloc => {
-            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, old: u32, new: u32, size: u32| {
+        Hook::Alloc => linker.func_wrap(
+            HOOK_MODULE,
+            name,
+            move |mut caller: Caller<'_, T>, func: u32, old: u32, new: u32, size: u32| {
                 get(caller.data_mut()).alloc(func, old.into(), new.into(), size.into())
-            })?
-        }
-        Hook::Alloc64 => {
-            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, old: u64, new: u64, size: u64| {
+            },
+        )?,
+        Hook::Alloc64 => linker.func_wrap(
+            HOOK_MODULE,
+            name,
+            move |mut caller: Caller<'_, T>, func: u32, old: u64, new: u64, size: u64| {
                 get(caller.data_mut()).alloc(func, old, new, size)
-            })?
-        }
+            },
+        )?,
         Hook::Grow => linker.func_wrap(
             HOOK_MODULE,
             name,

@@ -1,6 +1,9 @@
 //! What stands around a guest in the tests: the store's data, and outcomes put into words that can be compared.
 
-use wasmtime::{AsContextMut, Error, ExternRef, Ref, Rooted, RootScope, Store, StoreLimits, StoreLimitsBuilder, ThrownException, Trap, Val};
+use wasmtime::{
+    AsContextMut, Error, ExternRef, Ref, RootScope, Rooted, Store, StoreLimits, StoreLimitsBuilder, ThrownException,
+    Trap, Val,
+};
 
 use crate::mock::{Mock, Proof};
 
@@ -70,7 +73,9 @@ pub fn show(mut store: impl AsContextMut, value: &Val) -> String {
         Val::F32(bits) => format!("f32 {bits:#x}"),
         Val::F64(bits) => format!("f64 {bits:#x}"),
         Val::V128(value) => format!("v128 {:#x}", value.as_u128()),
-        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) | Val::ContRef(None) => "null".into(),
+        Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None) | Val::ContRef(None) => {
+            "null".into()
+        }
         Val::FuncRef(Some(func)) => format!("func {:?}", func.ty(&store).params().len()),
         Val::ExternRef(Some(reference)) => show_extern(&mut store, reference),
         Val::AnyRef(Some(reference)) => {

@@ -61,6 +61,8 @@ struct Frame {
 struct MockInstance {
     base: u32,
     facts: Facts,
+    /// Pages of each memory, as far as the guest's own growths tell.
+    pages: Vec<u64>,
 }
 
 /// The strict recorder.
@@ -129,8 +131,12 @@ impl Mock {
         };
         let open = self.frames.len() - at - 1;
         if end == ScopeEnd::Returned && open > 0 && self.proof == Proof::Strict {
-            let names: Vec<String> = self.frames[at + 1..].iter().rev().take(5).map(|frame| self.show(frame.func)).collect();
-            self.fault(format!("the guest returned and left {open} frames open, innermost first: {}", names.join(", ")));
+            let names: Vec<String> =
+                self.frames[at + 1..].iter().rev().take(5).map(|frame| self.show(frame.func)).collect();
+            self.fault(format!(
+                "the guest returned and left {open} frames open, innermost first: {}",
+                names.join(", ")
+            ));
         }
         self.closes.scope += open as u64;
         self.frames.truncate(at);
@@ -200,7 +206,8 @@ impl Mock {
         let base = self.next_base;
         self.next_base += facts.functions + BASE_GAP;
         self.enters.resize(self.next_base as usize, 0);
-        self.instances.push(MockInstance { base, facts });
+        let pages = facts.memories.iter().map(|memory| memory.pages_min).collect();
+        self.instances.push(MockInstance { base, facts, pages });
         base
     }
 
@@ -272,9 +279,24 @@ impl Mock {
             return;
         }
         self.grows += 1;
-        let memories = self.instance(func).map_or(0, |instance| instance.facts.memories);
-        if memory >= memories {
-            self.fault(format!("`grow` by {delta} to {result} of memory {memory}: the module has {memories} (G1)"));
+        let Some(at) = self.position(func) else { return };
+        let instance = &mut self.instances[at];
+        let failed = result == u64::MAX || result == u64::from(u32::MAX);
+        let fault = match (instance.facts.memories.get(memory as usize), instance.pages.get_mut(memory as usize)) {
+            (Some(facts), Some(pages)) => {
+                let known = *pages;
+                if !failed {
+                    *pages = result.saturating_add(delta);
+                }
+                let right = failed || if facts.is_open { result >= known } else { result == known };
+                (!right).then(|| {
+                    format!("`grow` of memory {memory} by {delta} says it had {result} pages, it had {known} (G1)")
+                })
+            }
+            _ => Some(format!("`grow` of memory {memory}, which {} has not got (G1)", self.show(func))),
+        };
+        if let Some(fault) = fault {
+            self.fault(fault);
         }
     }
 
@@ -293,10 +315,14 @@ impl Mock {
         true
     }
 
-    fn instance(&self, func: u32) -> Option<&MockInstance> {
+    fn position(&self, func: u32) -> Option<usize> {
         let at = self.instances.partition_point(|instance| instance.base <= func).checked_sub(1)?;
         let instance = &self.instances[at];
-        (func - instance.base < instance.facts.functions).then_some(instance)
+        (func - instance.base < instance.facts.functions).then_some(at)
+    }
+
+    fn instance(&self, func: u32) -> Option<&MockInstance> {
+        Some(&self.instances[self.position(func)?])
     }
 
     fn push(&mut self, kind: FrameKind, func: u32) -> u32 {
@@ -313,7 +339,8 @@ impl Mock {
         let hook = if kind == FrameKind::Call { Hook::Exit } else { Hook::End };
         let Some(at) = self.find(hook, kind, func, token) else { return };
         let above = self.frames.len() - at - 1;
-        if above > 0 && self.proof == Proof::Strict {
+        let leaves = self.instance(func).is_some_and(|it| it.facts.catch_and_leave.contains(&(func - it.base)));
+        if above > 0 && self.proof == Proof::Strict && !leaves {
             let top = self.frames[self.frames.len() - 1].func;
             self.fault(format!(
                 "`{}` of {} finds {above} frames above, the innermost of {} (C4, U1)",

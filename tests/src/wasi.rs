@@ -1,6 +1,6 @@
 //! Runs real guests under WASI preview 1, with and without the hooks.
 
-use wasmtime::{Config, Engine, Instance, Linker, Module, Result, Store, Val, format_err};
+use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, Result, Store, Val, format_err};
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
@@ -44,9 +44,10 @@ struct Host {
     mock: Mock,
 }
 
-/// An engine as hosts have it: optimised, no fuel.
+/// An engine without fuel that compiles quickly: large guests are compiled three times.
 pub fn engine() -> Engine {
     let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::None);
     engine::proposals(&mut config);
     Engine::new(&config).expect("wasmtime takes this configuration")
 }

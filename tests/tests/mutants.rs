@@ -37,9 +37,12 @@ const STACK_BYTES: usize = 512 << 10;
 fn every_seeded_fault_is_caught() {
     let engine = engine::fidelity(STACK_BYTES);
     let mut files: Vec<TestFile<'static>> = corpus::files();
-    files.retain(|file| file.parent() == "wasm-latest" && FILES.contains(&file.name()));
+    files.retain(|file| ["wasm-latest", "exceptions"].contains(&file.parent()) && FILES.contains(&file.name()));
     files.sort_by_key(|file| FILES.iter().position(|name| *name == file.name()));
-    let subjects = |mutant| [Subject::calls(), Subject::calls_with_odd_gates_closed(), Subject::counts()].map(|subject| subject.with_mutant(mutant));
+    let subjects = |mutant| {
+        [Subject::calls(), Subject::calls_with_odd_gates_closed(), Subject::counts()]
+            .map(|subject| subject.with_mutant(mutant))
+    };
     let caught = parallel::map(&Mutant::ALL, |&mutant| {
         let differs = |file: &TestFile<'_>| {
             let before = run(&engine, file, &Subject::original())?;
@@ -57,6 +60,7 @@ fn every_seeded_fault_is_caught() {
         let words = caught.as_deref().map_or("NOT CAUGHT", |words| words.lines().next().unwrap_or_default());
         println!("mutant {mutant:?}: {words}");
     }
-    let survivors: Vec<_> = Mutant::ALL.iter().zip(&caught).filter(|(_, caught)| caught.is_none()).map(|(mutant, _)| mutant).collect();
+    let survivors: Vec<_> =
+        Mutant::ALL.iter().zip(&caught).filter(|(_, caught)| caught.is_none()).map(|(mutant, _)| mutant).collect();
     assert!(survivors.is_empty(), "faults that nothing catches: {survivors:?}");
 }

@@ -43,7 +43,8 @@ fn any_bytes_as_a_manifest() {
         let len = random.below(512);
         bodies::manifest(&random.bytes(len));
         // Bytes that are nearly a manifest get further.
-        let mut near = waspect_abi::Manifest { name: "m".into(), function_count: 9, ..Default::default() }.encode_bytes();
+        let mut near =
+            waspect_abi::Manifest { name: "m".into(), function_count: 9, ..Default::default() }.encode_bytes();
         let at = random.below(near.len());
         near[at] = random.next() as u8;
         bodies::manifest(&near);

