@@ -44,10 +44,12 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// The system's error alone: the temporary file's path means nothing to anybody.
+/// The system's error alone: crate tempfile adds a path that means nothing to anybody, and hides the cause behind it.
 fn without_path(error: io::Error) -> io::Error {
-    let cause = error.get_ref().and_then(|inner| inner.source()).map(|cause| cause.to_string());
-    cause.map_or(error, io::Error::other)
+    match error.to_string().split_once(" at path ") {
+        Some((cause, _)) => io::Error::other(cause.to_owned()),
+        None => error,
+    }
 }
 
 /// Refuses an output that is the input.

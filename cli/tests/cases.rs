@@ -104,7 +104,7 @@ fn text_of(bytes: &[u8]) -> String {
 fn compare(file: &Path, actual: &str) -> Result<(), Failed> {
     if std::env::var_os("BLESS").is_some() {
         if actual.is_empty() {
-            return std::fs::remove_file(file).or_else(|_| Ok(()));
+            return std::fs::remove_file(file).or(Ok(()));
         }
         return Ok(std::fs::write(file, actual)?);
     }
