@@ -46,6 +46,8 @@ fn a_guest_that_waits_for_input_is_interrupted() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("summary");
     let mut child = started("prompt", &file);
+    // `wait` would close it, and a guest that reads its end just returns.
+    let _open = child.stdin.take();
     signal(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     // The signal finds the guest in the host call, or on its way there: either way `main` was open, and is closed by it.
