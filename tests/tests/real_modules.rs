@@ -12,7 +12,7 @@ use waspect_tests::{assets, features, parallel};
 const EVENTS_MIN: u64 = 10_000_000;
 
 /// Longest module that must validate under its own minimal feature set; longer ones only must validate.
-const MINIMAL_BYTES_MAX: usize = 600_000;
+const MINIMAL_BYTES_MAX: usize = 200_000;
 
 /// A program for micropython: calls, exceptions, closures, big integers, sorting, formatting.
 const PYTHON: &str = "
