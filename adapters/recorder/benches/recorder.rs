@@ -165,8 +165,8 @@ fn spans_of_the_sdk() -> f64 {
                 &opentelemetry::Context::new(),
                 main.span_context().clone(),
             );
-            for child in 1..SPANS_IN_ROOT as usize {
-                start(&names[child], &context).end();
+            for name in names.iter().take(SPANS_IN_ROOT as usize).skip(1) {
+                start(name, &context).end();
             }
             drop(main);
             if root % 50 == 49 {
