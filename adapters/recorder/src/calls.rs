@@ -10,7 +10,6 @@ use crate::frame::{Frame, flag};
 use crate::functions::NONE;
 use crate::spans::Candidate;
 use crate::token;
-use crate::tree::OVERFLOW;
 
 /// How a frame closes.
 #[derive(Clone, Debug)]
@@ -24,44 +23,43 @@ pub(crate) enum Closing {
 }
 
 impl Recorder {
-    /// Opens a frame for a call: its token, or 0.
+    /// Hook `enter`: opens a frame for a call; its token, or 0.
+    ///
+    /// Here and in [`Recorder::close_call`] stands what nearly every call needs; what is rare stands apart.
     #[inline]
-    pub(crate) fn open_call(&mut self, now: u64, function: u32) -> u32 {
-        let met = &mut self.functions.met[function as usize];
-        met.entered += 1;
-        let depth = self.lane.frames.len();
+    pub(crate) fn open_call(&mut self, now: u64, id: u32) -> u32 {
+        let function = self.functions.place(id);
         match self.lane.frames.last() {
-            Some(caller) if !caller.is(flag::SCOPE | flag::BEGIN) && depth < self.depth_max => {
-                let node = self.tree.child(caller.node, function);
-                self.push(now, function, node, 0)
+            Some(caller)
+                if function != NONE
+                    && !caller.is(flag::SCOPE | flag::BEGIN)
+                    && self.lane.frames.len() < self.depth_max
+                    && let Some(node) = self.tree.cached_child(caller.node, function) =>
+            {
+                self.push(now, id, function, node, 0)
             }
-            _ => self.open_call_at_boundary(now, function),
+            _ => self.open_any_call(now, id),
         }
     }
 
     /// Hook `exit`: closes the frame of the token, and what was left open above it.
     #[inline]
-    pub(crate) fn close_call(&mut self, now: u64, function: u32, token: u32) {
+    pub(crate) fn close_call(&mut self, now: u64, id: u32, token: u32) {
         let depth = self.lane.frames.len().wrapping_sub(1);
         match self.lane.frames.last() {
-            Some(&frame) if frame.token(depth) == token && frame.function == function && !frame.is(flag::SLOW) => {
-                let duration = self.account(now, &frame);
-                if duration >= self.functions.met[function as usize].span_min {
-                    self.offer_span(now, &Closing::Returned);
+            Some(&frame) if frame.token(depth) == token && frame.id == id && !frame.is(flag::SLOW) => {
+                if self.account(now, &frame) {
+                    return self.pop_with_span(now);
                 }
                 self.lane.frames.truncate(depth);
             }
-            _ => {
-                if let Some(depth) = self.find(function, token, false) {
-                    self.close_above(now, depth + 1, &Closing::Unwound);
-                    self.close_top(now, &Closing::Returned);
-                }
-            }
+            _ => self.close_any_call(now, id, token),
         }
     }
 
     /// Hook `begin`: opens a boundary.
-    pub(crate) fn open_boundary(&mut self, now: u64, function: u32) -> u32 {
+    pub(crate) fn open_boundary(&mut self, now: u64, id: u32) -> u32 {
+        let Some(function) = self.meet(id) else { return 0 };
         if !self.has_room() {
             return 0;
         }
@@ -69,20 +67,20 @@ impl Recorder {
         let node = self.tree.child(caller, function);
         self.open_root(now);
         let root = if self.is_new_root() { flag::ROOT } else { 0 };
-        self.push_frame(now, function, node, flag::BEGIN | flag::BOUNDARY | root)
+        self.push_frame(now, id, function, node, flag::BEGIN | flag::BOUNDARY | root)
     }
 
     /// Hook `end`.
-    pub(crate) fn close_boundary(&mut self, now: u64, function: u32, token: u32) {
-        if let Some(depth) = self.find(function, token, true) {
+    pub(crate) fn close_boundary(&mut self, now: u64, id: u32, token: u32) {
+        if let Some(depth) = self.find(id, token, true) {
             self.close_above(now, depth + 1, &Closing::Unwound);
             self.close_top(now, &Closing::Returned);
         }
     }
 
     /// Hook `unwind`: the frame goes on, what is above it was unwound.
-    pub(crate) fn unwind_to(&mut self, now: u64, function: u32, token: u32) {
-        if let Some(depth) = self.find(function, token, false) {
+    pub(crate) fn unwind_to(&mut self, now: u64, id: u32, token: u32) {
+        if let Some(depth) = self.find(id, token, false) {
             self.close_above(now, depth + 1, &Closing::Unwound);
         }
     }
@@ -103,21 +101,21 @@ impl Recorder {
             if let Some(caller) = self.lane.frames.last_mut() {
                 // The host's own time within a scope stays with the host call around it.
                 caller.callees = caller.callees.wrapping_add(frame.callees);
-                caller.allocated = caller.allocated.saturating_add(frame.allocated);
+                caller.allocated = caller.allocated.wrapping_add(frame.allocated);
             }
             return false;
         }
-        let duration =
+        let is_long =
             if frame.is(flag::BEGIN) { self.account_boundary(now, &frame) } else { self.account(now, &frame) };
-        let met = &mut self.functions.met[frame.function as usize];
         if !frame.is(flag::BEGIN) {
+            let met = &mut self.functions.met[frame.function as usize];
             match closing {
                 Closing::Returned => {}
                 Closing::Unwound => met.unwound += 1,
                 Closing::Failed { failure, .. } => met.errors += u64::from(failure.is_error()),
             }
         }
-        let wanted = duration >= met.span_min || frame.is(flag::BOUNDARY | flag::ROOT | flag::KEPT);
+        let wanted = is_long || frame.is(flag::BOUNDARY | flag::ROOT | flag::KEPT);
         let exception = matches!(closing, Closing::Failed { exception: true, .. });
         if !frame.is(flag::MERGED) && (wanted || exception) {
             self.offer_span(now, closing);
@@ -130,23 +128,25 @@ impl Recorder {
     }
 
     /// The depth of the open frame that a closing hook names; None, and counted, when it names none (T4) or another (T5).
-    fn find(&mut self, function: u32, token: u32, begin: bool) -> Option<usize> {
+    fn find(&mut self, id: u32, token: u32, begin: bool) -> Option<usize> {
         let found = token::depth(token).and_then(|depth| Some((depth, *self.lane.frames.get(depth)?)));
         let Some((depth, frame)) = found.filter(|(depth, frame)| frame.token(*depth) == token) else {
             self.drops.count(DropReason::Token);
             return None;
         };
-        if function == NONE || frame.function != function || frame.is(flag::BEGIN) != begin {
+        if frame.is(flag::SCOPE) || frame.id != id || frame.is(flag::BEGIN) != begin {
             self.drops.count(DropReason::Mismatch);
             return None;
         }
         Some(depth)
     }
 
-    /// A call on an empty lane, above a boundary, or where there is no room.
+    /// A call of a function that its caller did not call last, or on an empty lane, above a boundary, where there is no room.
     #[inline(never)]
-    fn open_call_at_boundary(&mut self, now: u64, function: u32) -> u32 {
+    fn open_any_call(&mut self, now: u64, id: u32) -> u32 {
+        let Some(function) = self.meet(id) else { return 0 };
         if !self.has_room() {
+            self.functions.met[function as usize].entered += 1;
             return 0;
         }
         let sequence = self.sequence;
@@ -162,16 +162,32 @@ impl Recorder {
             None => (crate::tree::ROOT, false),
         };
         if merged {
-            return self.push(now, function, caller, flag::MERGED);
+            return self.push(now, id, function, caller, flag::MERGED);
         }
         let node = self.tree.child(caller, function);
         let implicit = self.lane.frames.last().is_none_or(|caller| caller.is(flag::SCOPE));
         if !implicit {
-            return self.push(now, function, node, 0);
+            return self.push(now, id, function, node, 0);
         }
         self.open_root(now);
         let root = if self.is_new_root() { flag::ROOT } else { 0 };
-        self.push(now, function, node, flag::BOUNDARY | root)
+        self.push(now, id, function, node, flag::BOUNDARY | root)
+    }
+
+    /// An exit of any frame but a common one on top.
+    #[inline(never)]
+    fn close_any_call(&mut self, now: u64, id: u32, token: u32) {
+        if let Some(depth) = self.find(id, token, false) {
+            self.close_above(now, depth + 1, &Closing::Unwound);
+            self.close_top(now, &Closing::Returned);
+        }
+    }
+
+    /// The innermost frame, accounted for, becomes a candidate for a span.
+    #[inline(never)]
+    fn pop_with_span(&mut self, now: u64) {
+        self.offer_span(now, &Closing::Returned);
+        self.lane.frames.pop();
     }
 
     /// Whether a frame may be opened; counted when not (D2).
@@ -183,10 +199,11 @@ impl Recorder {
         false
     }
 
-    /// Pushes the frame of a call.
+    /// Pushes the frame of a call, and counts it.
     #[inline]
-    fn push(&mut self, now: u64, function: u32, node: u32, mut flags: u8) -> u32 {
+    fn push(&mut self, now: u64, id: u32, function: u32, node: u32, mut flags: u8) -> u32 {
         let met = &mut self.functions.met[function as usize];
+        met.entered += 1;
         let recursive = self
             .lane
             .frames
@@ -196,26 +213,26 @@ impl Recorder {
             met.outer = self.lane.frames.len() as u32;
             flags |= flag::OUTERMOST;
         }
-        self.tree.figures(node).calls += 1;
-        self.push_frame(now, function, node, flags)
+        self.push_frame(now, id, function, node, flags)
     }
 
     /// The one store that publishes a frame.
     #[inline]
-    pub(crate) fn push_frame(&mut self, now: u64, function: u32, node: u32, flags: u8) -> u32 {
-        let frame = Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, function, node, flags };
+    pub(crate) fn push_frame(&mut self, now: u64, id: u32, function: u32, node: u32, flags: u8) -> u32 {
+        let frame = Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, id, function, node, flags };
         let token = frame.token(self.lane.frames.len());
         self.sequence = self.sequence.wrapping_add(1);
         self.lane.frames.push(frame);
         token
     }
 
-    /// Figures of a call that closes; its duration.
+    /// Figures of a call that closes; whether it took long enough for a span. Time never goes back (W1): no difference is negative.
     #[inline]
-    fn account(&mut self, now: u64, frame: &Frame) -> u64 {
-        let duration = now.saturating_sub(frame.start);
+    fn account(&mut self, now: u64, frame: &Frame) -> bool {
+        let duration = now.wrapping_sub(frame.start);
         let own = duration.saturating_sub(frame.callees);
         let met = &mut self.functions.met[frame.function as usize];
+        let is_long = duration >= met.span_min;
         met.closed += 1;
         met.own = met.own.wrapping_add(own);
         if frame.is(flag::OUTERMOST) {
@@ -223,22 +240,21 @@ impl Recorder {
         }
         self.functions.histograms[met.histogram as usize].record(duration);
         self.flight.closed(frame.function, duration);
-        let in_overflow = self.give_to_caller(now, frame);
+        self.give_to_caller(duration, frame);
         let figures = self.tree.figures(frame.node);
+        figures.calls += 1;
         figures.own = figures.own.wrapping_add(own);
-        if frame.node != OVERFLOW || !in_overflow {
-            figures.total = figures.total.wrapping_add(duration);
-        }
-        duration
+        is_long
     }
 
-    /// Figures of a `begin` that closes. It is no call: its time is the function's only when the call itself was not recorded.
-    fn account_boundary(&mut self, now: u64, frame: &Frame) -> u64 {
-        let duration = now.saturating_sub(frame.start);
+    /// Figures of a `begin` that closes, as above. It is no call: its time is the function's only when the call itself was not recorded.
+    fn account_boundary(&mut self, now: u64, frame: &Frame) -> bool {
+        let duration = now.wrapping_sub(frame.start);
         let own = duration.saturating_sub(frame.callees);
-        let in_overflow = self.give_to_caller(now, frame);
+        self.give_to_caller(duration, frame);
+        let met = &mut self.functions.met[frame.function as usize];
+        let is_long = duration >= met.span_min;
         if !frame.is(flag::HAS_CALL) {
-            let met = &mut self.functions.met[frame.function as usize];
             met.own = met.own.wrapping_add(own);
             let active = self.lane.frames.get(met.outer as usize);
             if !active.is_some_and(|outer| outer.function == frame.function && outer.is(flag::OUTERMOST)) {
@@ -246,24 +262,17 @@ impl Recorder {
             }
             let figures = self.tree.figures(frame.node);
             figures.own = figures.own.wrapping_add(own);
-            if frame.node != OVERFLOW || !in_overflow {
-                figures.total = figures.total.wrapping_add(duration);
-            }
         }
-        duration
+        is_long
     }
 
-    /// Charges a frame's time and bytes to the frame below it; whether that one is in the overflow node.
+    /// Charges a frame's time and bytes to the frame below it.
     #[inline]
-    fn give_to_caller(&mut self, now: u64, frame: &Frame) -> bool {
+    fn give_to_caller(&mut self, duration: u64, frame: &Frame) {
         let below = self.lane.frames.len().wrapping_sub(2);
-        match self.lane.frames.get_mut(below) {
-            Some(caller) => {
-                caller.callees = caller.callees.wrapping_add(now.saturating_sub(frame.start));
-                caller.allocated = caller.allocated.saturating_add(frame.allocated);
-                caller.node == OVERFLOW
-            }
-            None => false,
+        if let Some(caller) = self.lane.frames.get_mut(below) {
+            caller.callees = caller.callees.wrapping_add(duration);
+            caller.allocated = caller.allocated.wrapping_add(frame.allocated);
         }
     }
 

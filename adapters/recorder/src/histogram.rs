@@ -66,7 +66,7 @@ impl Default for Histogram {
 impl Histogram {
     #[inline]
     pub(crate) fn record(&mut self, duration_ns: u64) {
-        self.sum = self.sum.saturating_add(duration_ns);
+        self.sum = self.sum.wrapping_add(duration_ns);
         self.min = self.min.min(duration_ns);
         self.max = self.max.max(duration_ns);
         let count = if duration_ns == 0 { &mut self.zero } else { &mut self.buckets[place(duration_ns, self.factor)] };
@@ -145,9 +145,9 @@ impl Histogram {
 #[inline]
 fn place(value: u64, factor: f64) -> usize {
     // Upper bounds are inclusive: the float just below the value has the bucket that includes its lower bound.
-    // As a signed number, for which processors have an instruction; what has 64 bits counts in the last bucket either way.
-    let signed = value.min(i64::MAX as u64) as i64;
-    let bits = (signed as f64 * factor).to_bits() - 1;
+    // As a signed number, for which processors have an instruction. What has 64 bits turns negative, and the sign, read as part
+    // of the exponent, leads beyond the last bucket: where it belongs.
+    let bits = (value as i64 as f64 * factor).to_bits() - 1;
     let octave = (bits >> MANTISSA_BITS) as i32 - 1023;
     let mantissa = bits & MANTISSA_MASK;
     let start = STARTS[(mantissa >> (MANTISSA_BITS - 4)) as usize] as usize;

@@ -137,45 +137,32 @@ impl Recorder {
     #[inline]
     pub fn enter(&mut self, now: Timestamp, func: u32) -> u32 {
         let now = self.clock.read(now);
-        let function = match self.functions.place(func) {
-            NONE => match self.meet(func) {
-                Some(function) => function,
-                None => return 0,
-            },
-            function => function,
-        };
-        self.open_call(now, function)
+        self.open_call(now, func)
     }
 
     /// Hook `exit`.
     #[inline]
     pub fn exit(&mut self, now: Timestamp, func: u32, token: u32) {
         let now = self.clock.read(now);
-        let function = self.functions.place(func);
-        self.close_call(now, function, token);
+        self.close_call(now, func, token);
     }
 
     /// Hook `unwind`.
     pub fn unwind(&mut self, now: Timestamp, func: u32, token: u32) {
         let now = self.clock.read(now);
-        let function = self.functions.place(func);
-        self.unwind_to(now, function, token);
+        self.unwind_to(now, func, token);
     }
 
     /// Hook `begin`.
     pub fn begin(&mut self, now: Timestamp, func: u32) -> u32 {
         let now = self.clock.read(now);
-        match self.meet(func) {
-            Some(function) => self.open_boundary(now, function),
-            None => 0,
-        }
+        self.open_boundary(now, func)
     }
 
     /// Hook `end`.
     pub fn end(&mut self, now: Timestamp, func: u32, token: u32) {
         let now = self.clock.read(now);
-        let function = self.functions.place(func);
-        self.close_boundary(now, function, token);
+        self.close_boundary(now, func, token);
     }
 
     /// Hook `alloc`: 32-bit addresses and size, unsigned.

@@ -19,11 +19,11 @@ pub(crate) struct Node {
     pub(crate) figures: Figures,
 }
 
-/// What is counted at a node since the last drain.
+/// What is counted at a node since the last drain: calls that closed, and what was its own. What includes its callees is the
+/// sum over the nodes below.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Figures {
     pub(crate) calls: u64,
-    pub(crate) total: u64,
     pub(crate) own: u64,
     pub(crate) allocated: u64,
     pub(crate) live: i64,
@@ -32,7 +32,6 @@ pub(crate) struct Figures {
 impl Figures {
     pub(crate) fn merge(&mut self, other: &Figures) {
         self.calls = self.calls.saturating_add(other.calls);
-        self.total = self.total.saturating_add(other.total);
         self.own = self.own.saturating_add(other.own);
         self.allocated = self.allocated.saturating_add(other.allocated);
         self.live = self.live.wrapping_add(other.live);
@@ -59,11 +58,15 @@ impl Tree {
     }
 
     /// The node of a function called from this node.
-    #[inline]
     pub(crate) fn child(&mut self, parent: u32, function: u32) -> u32 {
+        self.cached_child(parent, function).unwrap_or_else(|| self.find_child(parent, function))
+    }
+
+    /// The node of a function called from this node, if it was the last one to be called from it.
+    #[inline]
+    pub(crate) fn cached_child(&self, parent: u32, function: u32) -> Option<u32> {
         let cached = self.nodes[parent as usize].cached;
-        let node = &self.nodes[cached as usize];
-        if cached > OVERFLOW && node.function == function { cached } else { self.find_child(parent, function) }
+        (cached > OVERFLOW && self.nodes[cached as usize].function == function).then_some(cached)
     }
 
     #[inline]
@@ -89,7 +92,6 @@ impl Tree {
         self.children.clear();
     }
 
-    #[inline(never)]
     fn find_child(&mut self, parent: u32, function: u32) -> u32 {
         if parent == OVERFLOW {
             return OVERFLOW;
