@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 
 export const OPTIONS = {
   min_duration_ns: 0, per_root_max: 1, open_root_ns: 2, depth_max: 3, leak_age_ns: 4,
-  overhead_budget: 5, hook_pair_ns: 6, clock_resolution_ns: 7, sampling_ratio: 8, delta: 9,
+  overhead_budget: 5, hook_pair_ns: 6, clock_resolution_ns: 7, sampling_ratio: 8, delta: 9, spans: 10,
 };
 
 const OUTCOMES = { returned: 0, trapped: 1, exited: 2, host_error: 3, fuel: 4, epoch: 5, cancelled: 6, dropped: 7 };

@@ -21,6 +21,7 @@ const OPTION_HOOK_PAIR_NS: u32 = 6;
 const OPTION_CLOCK_RESOLUTION_NS: u32 = 7;
 const OPTION_SAMPLING_RATIO: u32 = 8;
 const OPTION_DELTA: u32 = 9;
+const OPTION_SPANS: u32 = 10;
 
 /// Makes the buffer `len` bytes long and gives its address, for the host to write what the next call reads.
 #[unsafe(no_mangle)]
@@ -56,6 +57,7 @@ extern "C" fn option(option: u32, value: f64) {
             OPTION_DELTA => {
                 config.temporality = if value != 0.0 { Temporality::Delta } else { Temporality::Cumulative }
             }
+            OPTION_SPANS => config.spans.on = value != 0.0,
             _ => {}
         }
     });

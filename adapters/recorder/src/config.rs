@@ -48,6 +48,8 @@ impl Default for Config {
 /// Which closed calls become spans. Boundary calls always do, and so does a span whose context left the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpanPolicy {
+    /// False: nobody takes spans, so none are made, and a root without ids is no loss.
+    pub on: bool,
     /// A call that took at least this long becomes a span, in nanoseconds.
     pub min_duration_ns: u64,
     /// Functions whose every call becomes a span: names as the manifest has them, `*` stands for anything.
@@ -60,7 +62,13 @@ pub struct SpanPolicy {
 
 impl Default for SpanPolicy {
     fn default() -> SpanPolicy {
-        SpanPolicy { min_duration_ns: 100_000, always: Vec::new(), per_root_max: 1_000, open_root_ns: 60_000_000_000 }
+        SpanPolicy {
+            on: true,
+            min_duration_ns: 100_000,
+            always: Vec::new(),
+            per_root_max: 1_000,
+            open_root_ns: 60_000_000_000,
+        }
     }
 }
 
@@ -121,9 +129,9 @@ pub enum Temporality {
     /// Since the process began.
     #[default]
     Cumulative,
-    /// Since the last export: counters and histograms; up-down counters stay cumulative.
+    /// Counters and histograms since the last export; up-down counters since the process began.
     Delta,
-    /// Counters and histograms as deltas, everything else cumulative. The same as [`Temporality::Delta`] for synchronous
-    /// instruments; asynchronous counters stay cumulative.
+    /// As [`Temporality::Delta`], but for asynchronous counters, which are cumulative. Those here are all synchronous, since
+    /// every count is added when its event is drained: the two are the same.
     LowMemory,
 }

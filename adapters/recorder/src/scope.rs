@@ -111,11 +111,12 @@ impl Recorder {
             let state = parent.map_or("", |parent| &parent.trace_state);
             trace.state = (!state.is_empty()).then(|| Arc::from(state));
             let sampled = match parent {
+                _ if !self.config.spans.on => false,
                 Some(parent) if self.config.sampling.parent_based => parent.flags & SAMPLED != 0,
                 _ => samples(&trace.id, self.config.sampling.ratio),
             };
             trace.flags = parent.map_or(0, |parent| parent.flags & !SAMPLED) | u8::from(sampled);
-        } else {
+        } else if self.config.spans.on {
             self.drops.count(DropReason::Identity);
         }
         root.restart(trace, self.sequence, now);

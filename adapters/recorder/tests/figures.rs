@@ -44,6 +44,47 @@ fn call(recorder: &mut Recorder, time: &mut u64, function: u32, duration: u64) {
 }
 
 #[test]
+fn a_root_without_ids_is_a_loss_only_where_spans_are_wanted() {
+    let run = |on, entropy| {
+        let mut config = Config::default();
+        config.spans.on = on;
+        let (mut recorder, mut aggregator) = start(&config, &["f"]);
+        recorder.reset(entropy);
+        recorder.module(Timestamp(0), 0, 1, 2, 1);
+        let scope = recorder.scope_begin(Timestamp(0), 0, None);
+        let token = recorder.enter(Timestamp(0), 0);
+        let flags = recorder.context().map(|context| context.flags);
+        recorder.exit(Timestamp(1), 0, token);
+        recorder.scope_end(Timestamp(1), scope, &Outcome::Returned);
+        aggregator.merge(recorder.drain(Timestamp(1)));
+        let drops: u64 = aggregator.snapshot().drops.iter().map(|(_, items)| items).sum();
+        (aggregator.take_traces().map_or(0, |batch| batch.items), drops, flags)
+    };
+    assert_eq!(run(true, Some([1; 16])), (1, 0, Some(1)));
+    assert_eq!(run(true, None), (0, 1, None));
+    assert_eq!(run(false, None), (0, 0, None));
+    // The trace goes on through the guest, marked as not sampled.
+    assert_eq!(run(false, Some([1; 16])), (0, 0, Some(0)));
+}
+
+#[test]
+fn low_memory_is_delta_where_nothing_is_asynchronous() {
+    let requests = |temporality| {
+        let (mut recorder, mut aggregator) = start(&Config { temporality, ..Config::default() }, &["f", "g"]);
+        let mut time = 0;
+        let requests = (1..4).map(|round| {
+            call(&mut recorder, &mut time, round as u32 % 2, 100);
+            recorder.alloc(Timestamp(time), 0, 0, 64 * round as u32, 10);
+            aggregator.merge(recorder.drain(Timestamp(time)));
+            aggregator.metrics(round).bytes
+        });
+        requests.collect::<Vec<_>>()
+    };
+    assert_eq!(requests(Temporality::LowMemory), requests(Temporality::Delta));
+    assert_ne!(requests(Temporality::LowMemory), requests(Temporality::Cumulative));
+}
+
+#[test]
 fn otlp_equals_the_snapshot() {
     let names: Vec<String> = (0..20).map(|index| format!("f{index}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -49,7 +49,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(on: bool, spans: bool, config: Config, aggregator: Aggregator, exit_code: Option<ExitCode>) -> Shared {
+    pub fn new(
+        on: bool,
+        spans: bool,
+        mut config: Config,
+        aggregator: Aggregator,
+        exit_code: Option<ExitCode>,
+    ) -> Shared {
+        config.spans.on &= spans;
         Shared {
             on,
             config,
