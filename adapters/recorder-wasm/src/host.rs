@@ -77,6 +77,7 @@ extern "C" fn configure(wall_unix_ms: f64) {
         let limits = &mut state.config.limits;
         (limits.depth_max, limits.nodes_max) = (limits.depth_max.min(16_384), 8_192);
         (limits.histograms_max, limits.spans_max) = (512, 4_096);
+        limits.allocations_max = 24_000;
         state.recorder = Some(Recorder::new(&state.config, entropy));
         state.aggregator = Some(Aggregator::new(&state.config, Resource { attributes }, nanoseconds(wall_unix_ms)));
     });

@@ -60,7 +60,7 @@ impl Recorder {
                 });
                 let open: Vec<u64> = sure.map(|frame| frame.sequence).collect();
                 let flushed = root.flush(ids, &open, &mut self.spans, limits.spans_max);
-                self.candidates -= flushed.candidates;
+                self.candidates = self.candidates.saturating_sub(flushed.candidates);
                 self.drops.add(DropReason::Span, flushed.dropped);
                 keep_frames(lane, &flushed.parents);
             }

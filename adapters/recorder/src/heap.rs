@@ -47,6 +47,12 @@ impl Heap {
         Heap { live: Table::new(hash_key), ..Heap::default() }
     }
 
+    /// Room for so many allocations, so that none of them makes it grow.
+    pub(crate) fn reserve(&mut self, allocations: usize) {
+        self.live.reserve(allocations);
+        self.freed.resize(FREED, table::EMPTY);
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.live.len()
     }

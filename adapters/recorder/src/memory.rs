@@ -44,7 +44,7 @@ impl Recorder {
             let node = self.tree.figures(allocation.node);
             node.live = node.live.wrapping_sub_unsigned(allocation.size);
         }
-        self.allocations -= instance.heap.len();
+        self.allocations = self.allocations.saturating_sub(instance.heap.len());
         instance.heap.release();
         let ids = instance.ids;
         self.functions.forget_ids(base, ids);
@@ -116,7 +116,7 @@ impl Recorder {
         let instance = &mut self.instances.all[place as usize];
         match instance.heap.free(address) {
             Freed::Live(allocation) => {
-                self.allocations -= 1;
+                self.allocations = self.allocations.saturating_sub(1);
                 self.change_live(allocation, -1);
             }
             Freed::Untracked => {}

@@ -19,6 +19,9 @@ use crate::token;
 use crate::tree::Tree;
 use crate::{Config, GateChange, Timestamp, Untimed};
 
+/// Roots that a recorder prepares which must not allocate in hooks: one within another.
+const PREPARED_ROOTS: usize = 2;
+
 /// Records one thread of execution in one trust domain.
 ///
 /// Methods named like hooks take the time first, then what the hook passes. Any value in any order is survived (rule Z1).
@@ -83,6 +86,8 @@ impl Recorder {
         if preallocate {
             recorder.lane.frames.reserve(limits.depth_max);
             recorder.spans.reserve(limits.spans_max);
+            let spans = recorder.config.spans.per_root_max.min(limits.spans_max);
+            recorder.spare_roots.extend((0..PREPARED_ROOTS).map(|_| Root::with_room(spans)));
         }
         recorder
     }
@@ -129,6 +134,10 @@ impl Recorder {
         let module = self.instances.module(BuildId::from_halves(build_a, build_b));
         let instance = &mut self.instances.all[place as usize];
         instance.module = module;
+        let manifest = &self.instances.modules[module as usize].manifest;
+        if self.config.preallocate && manifest.as_ref().is_none_or(|manifest| !manifest.allocators.is_empty()) {
+            instance.heap.reserve(limits.allocations_max);
+        }
         self.functions.cover(instance.base + instance.ids, self.config.preallocate);
         instance.base
     }

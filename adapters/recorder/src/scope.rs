@@ -95,6 +95,9 @@ impl Recorder {
     /// Opens a root when the next frame begins one: on an empty lane, right above a scope on an empty lane, or right above a
     /// scope that was given a parent.
     pub(crate) fn open_root(&mut self, now: u64) {
+        // A root whose frame never came: its hook died (H2).
+        let last = self.lane.frames.last().map(|frame| frame.sequence);
+        while self.lane.roots.pop_if(|root| last.is_none_or(|last| root.sequence > last)).is_some() {}
         if !self.begins_root() {
             return;
         }
@@ -138,8 +141,12 @@ impl Recorder {
         }
         if let (true, Some(ids)) = (root.sampled, &self.ids) {
             let flushed = root.flush(ids, &[], &mut self.spans, self.config.limits.spans_max);
-            self.candidates -= flushed.candidates;
+            // A hook may have died between a candidate and its count (H2): nothing wraps, and no root means none.
+            self.candidates = self.candidates.saturating_sub(flushed.candidates);
             self.drops.add(DropReason::Span, flushed.dropped);
+        }
+        if self.lane.roots.is_empty() && self.parked.is_empty() {
+            self.candidates = 0;
         }
         if self.spare_roots.len() < SPARE_ROOTS_MAX {
             self.spare_roots.push(root);

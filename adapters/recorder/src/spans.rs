@@ -83,15 +83,28 @@ pub(crate) struct Root {
     pub(crate) promised: usize,
     /// Candidates that gave way.
     pub(crate) omitted: u64,
+    /// What a flush works on; here for its room.
+    above: Vec<Known>,
 }
 
 /// An open frame that will certainly be kept, or a candidate.
+#[derive(Clone, Copy, Debug)]
 struct Known {
     sequence: u64,
     end_sequence: u64,
 }
 
 impl Root {
+    /// A root with room for so many spans, kept ones and slow ones each.
+    pub(crate) fn with_room(spans: usize) -> Root {
+        Root {
+            kept: Vec::with_capacity(spans + 1),
+            slowest: BinaryHeap::with_capacity(2 * (spans + 1)),
+            above: Vec::with_capacity(2 * (spans + 1)),
+            ..Root::default()
+        }
+    }
+
     /// Makes it a new root, keeping its buffers.
     pub(crate) fn restart(&mut self, trace: Trace, sequence: u64, started: u64) {
         self.kept.clear();
@@ -118,7 +131,8 @@ impl Root {
         candidates.append(&mut self.kept);
         candidates.sort_unstable_by_key(|candidate| candidate.sequence);
         let mut flushed = Flushed::default();
-        let mut above: Vec<Known> = Vec::new();
+        let mut above = std::mem::take(&mut self.above);
+        above.clear();
         let mut open = open.iter().copied().peekable();
         flushed.candidates = candidates.len();
         for candidate in candidates.drain(..) {
@@ -145,7 +159,7 @@ impl Root {
             let omitted = if candidate.sequence == self.sequence { self.omitted } else { 0 };
             out.push(Span::new(&self.trace, ids.span(candidate.sequence), parent, candidate, omitted));
         }
-        self.slowest = BinaryHeap::from(candidates);
+        (self.slowest, self.above) = (BinaryHeap::from(candidates), above);
         flushed
     }
 }

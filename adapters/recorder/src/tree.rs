@@ -101,9 +101,10 @@ impl Tree {
             Some(child) => child,
             None if self.nodes.len() >= self.nodes_max => return OVERFLOW,
             None => {
+                // The node first: a hook that dies between the two leaves a node that no one finds, not a name of none (H2).
                 let child = self.nodes.len() as u32;
-                self.children.insert(key, child);
                 self.nodes.push(Node { function, parent, ..Node::default() });
+                self.children.insert(key, child);
                 child
             }
         };
