@@ -9,10 +9,10 @@ export const OPTIONS = {
 
 const OUTCOMES = { returned: 0, trapped: 1, exited: 2, host_error: 3, fuel: 4, epoch: 5, cancelled: 6, dropped: 7 };
 
-/** Instantiates recorder.wasm; `clock.ns` is what it reads as the time. */
+/** Instantiates recorder.wasm; `clock.ns` is what it reads as the time, or what `clock.now` gives in milliseconds. */
 export async function load(path, clock) {
   const { instance } = await WebAssembly.instantiate(await readFile(path), {
-    "waspect/host": { now: () => clock.ns / 1e6 },
+    "waspect/host": { now: clock.now ?? (() => clock.ns / 1e6) },
   });
   const wasm = instance.exports;
   // The address first: making room may grow the memory, which detaches the buffer that was there before.
