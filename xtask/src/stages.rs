@@ -48,7 +48,12 @@ pub fn all() -> Result<Vec<Stage>> {
         Stage::new("unit", "each crate's own tests", &["targets"], |_| unit()),
         Stage::new("doc", "the examples in the documentation", &[], |_| cargo(&["test", "--workspace", "--doc"])),
     ];
-    stages.push(Stage::new("node", "recorder.wasm in Node follows the conformance vectors", &["targets"], |_| node()));
+    stages.push(Stage::new(
+        "node",
+        "recorder.wasm in Node follows the vectors and instrumented modules",
+        &["targets", "modules"],
+        |_| node(),
+    ));
     for path in rust_files(&workspace::root().join("tests/tests"))? {
         let name = path.file_stem().unwrap_or_default().display().to_string();
         let needs =
@@ -142,14 +147,23 @@ fn unit() -> Result<Vec<String>> {
     cargo(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// The recorder as Wasm, driven by a second host.
+/// The recorder as Wasm, driven by a second host: by the vectors, and by modules that are really instrumented.
 fn node() -> Result<Vec<String>> {
     let target = ["--target", "wasm32-unknown-unknown", "--profile", "wasm"];
     cargo(&[&["build", "--package", "waspect-recorder-wasm"][..], &target].concat())?;
-    let module = workspace::target().join("wasm32-unknown-unknown/wasm/waspect_recorder_wasm.wasm");
-    let script = "adapters/recorder-wasm/node/vectors.mjs";
-    let mut command = Command::new("node");
-    run_and_keep(command.current_dir(workspace::root()).arg(script).arg(module), |line| line.ends_with("cases pass"))
+    cargo(&["build", "--workspace", "--all-targets"])?;
+    let built = workspace::target();
+    let recorder = built.join("wasm32-unknown-unknown/wasm/waspect_recorder_wasm.wasm");
+    let programs = [built.join("debug/waspect"), built.join("debug/examples/otlp_json")];
+    let real = built.join("waspect/modules/as-sha256.wasm");
+    let mut lines = Vec::new();
+    for (script, others) in [("vectors", &[][..]), ("drive", &[&programs[0], &programs[1], &real][..])] {
+        let mut command = Command::new("node");
+        command.current_dir(workspace::root()).arg(format!("adapters/recorder-wasm/node/{script}.mjs"));
+        command.arg(&recorder).args(others);
+        lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
+    }
+    Ok(lines)
 }
 
 /// The workspace's members, as the root manifest lists them: one quoted path a line.
