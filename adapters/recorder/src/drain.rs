@@ -35,13 +35,14 @@ impl Recorder {
     }
 
     fn flush_open_roots(&mut self, now: u64) {
-        let Some(ids) = &self.ids else { return };
         let limits = &self.config.limits;
         for lane in std::iter::once(&mut self.lane).chain(self.parked.iter_mut()) {
             if let Some(bottom) = lane.roots.first_mut() {
                 self.busy = self.busy.saturating_add(now.saturating_sub(bottom.busy_from));
                 bottom.busy_from = now;
             }
+            // Without ids there are no spans; time was busy all the same.
+            let Some(ids) = &self.ids else { continue };
             for place in 0..lane.roots.len() {
                 let next_root = lane.roots.get(place + 1).map_or(u64::MAX, |root| root.sequence);
                 let root = &mut lane.roots[place];

@@ -14,7 +14,7 @@ use crate::observer::Observer;
 use crate::outcome::ExitCode;
 use crate::pump::{self, Requests, Schedule, Sink};
 use crate::shared::Shared;
-use crate::{clock, variables};
+use crate::{clock, cost, variables};
 
 /// Configures an [`Observer`]. Without any call it records for [`Observer::snapshot`] and [`Observer::profile`] alone.
 #[derive(Default)]
@@ -86,7 +86,7 @@ impl Builder {
         self.sink(move |signal, batch| _ = carrier.carry(signal, &batch.bytes))
     }
 
-    /// Sets what is recorded: span policy, limits, overhead budget.
+    /// Sets what is recorded: span policy, limits, overhead budget. What a pair of hooks costs is measured in any case.
     pub fn recording(mut self, config: Config) -> Builder {
         self.config = config;
         self
@@ -112,9 +112,10 @@ impl Builder {
         self
     }
 
-    /// Calibrates the clock, starts the exporter and the background thread.
+    /// Calibrates the clock, measures what hooks cost, starts the exporter and the background thread.
     pub fn build(mut self) -> Result<Observer, Error> {
         clock::calibrate();
+        self.config.hook_pair_ns = cost::hook_pair_ns();
         // Nobody asked for export: then the defaults' endpoint is none of ours.
         let nowhere = || ExportConfig { traces: None, metrics: None, ..ExportConfig::default() };
         let export = self.export.take().unwrap_or_else(nowhere);

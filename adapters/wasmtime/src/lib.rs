@@ -64,6 +64,7 @@ mod backtrace;
 mod builder;
 mod clock;
 mod context;
+mod cost;
 mod counters;
 mod error;
 mod hooks;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use waspect_abi::BuildId;
 use waspect_recorder::{Outcome, Parent, Recorder, Timestamp, Untimed};
 
-use crate::clock;
 use crate::counters::Work;
 use crate::instances::Instances;
 use crate::modules::{Known, Modules};
 use crate::observer::Observer;
+use crate::{clock, tick};
 
 /// The observation of one store: put it into the store's data, and tell [`add_to_linker`](crate::add_to_linker) where.
 ///
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub tick_due: Timestamp,
     /// When a tick hands over what was recorded.
     pub drain_due: Timestamp,
+    /// How long after that the next one follows.
+    pub drain_pause_ns: u64,
     pub instances: Instances,
     /// Open scopes.
     pub depth: u32,
@@ -84,6 +86,7 @@ impl State {
             recorder,
             tick_due: Timestamp(0),
             drain_due: Timestamp(0),
+            drain_pause_ns: tick::DRAIN_FIRST_NS,
             instances: Instances::default(),
             depth: 0,
             parent: None,
@@ -134,6 +137,7 @@ impl State {
         self.manifests.clear();
         self.tick_due = Timestamp(0);
         self.drain_due = Timestamp(0);
+        self.drain_pause_ns = tick::DRAIN_FIRST_NS;
         self.parent = None;
         self.depth = 0;
         self.sync = false;

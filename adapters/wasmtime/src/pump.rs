@@ -14,7 +14,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::shared::Shared;
 
-/// Time between two looks at the governor.
+/// Longest time between two decisions of the governor.
 const GOVERN: Duration = Duration::from_secs(1);
 
 /// Takes encoded OTLP requests: the signal, the request, and how many spans or data points it holds.
@@ -83,7 +83,7 @@ impl Pump {
         loop {
             let requests = self.requests.take();
             let asked = !requests.is_empty();
-            match govern.is_now() {
+            match self.shared.governor_is_asked() | govern.is_now() {
                 true => self.shared.govern(),
                 false => drop(self.shared.merged()),
             }

@@ -3,7 +3,7 @@
 //! Stores hand deltas over through a bounded queue and wait for nobody. Only the merging side holds the aggregator.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
 
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub exporter: RwLock<Option<Exporter>>,
     /// The thread that merges, to be woken when the queue fills up.
     pub merger: OnceLock<Thread>,
+    /// Whether somebody hopes for a decision of the governor before its time.
+    asked: AtomicBool,
     aggregator: Mutex<Aggregator>,
     untimed: RwLock<Untimed>,
     queue: ArrayQueue<Delta>,
@@ -64,6 +66,7 @@ impl Shared {
             modules: RwLock::default(),
             exporter: RwLock::default(),
             merger: OnceLock::new(),
+            asked: AtomicBool::new(false),
             aggregator: Mutex::new(aggregator),
             untimed: RwLock::default(),
             queue: ArrayQueue::new(QUEUE_LEN_MAX),
@@ -127,6 +130,19 @@ impl Shared {
             self.recycle(state);
         }
         aggregator
+    }
+
+    /// Asks for a decision of the governor on what was handed over just now: a young call may be one that calls much.
+    pub fn ask_governor(&self) {
+        self.asked.store(true, Ordering::Release);
+        if let Some(merger) = self.merger.get() {
+            merger.unpark();
+        }
+    }
+
+    /// Whether a decision was asked for since the last time.
+    pub fn governor_is_asked(&self) -> bool {
+        self.asked.swap(false, Ordering::AcqRel)
     }
 
     /// Lets the governor decide, and makes its decisions known.

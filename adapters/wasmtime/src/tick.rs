@@ -17,7 +17,11 @@ use crate::observe::Observe;
 /// Time between two ticks: how quickly gates follow the governor during one long call.
 const TICK_NS: u64 = 10_000_000;
 
-/// Time between two hand-overs during one long call.
+/// Time until a store's second hand-over during one long call. Each pause is twice as long as the one before: a run of half a
+/// second is governed too, and a long one is not drained more often than it pays.
+pub(crate) const DRAIN_FIRST_NS: u64 = 10_000_000;
+
+/// Longest time between two hand-overs during one long call.
 const DRAIN_NS: u64 = 1_000_000_000;
 
 /// Hook `module`: registers the instance, and finds its accessors and memories through the caller's exports.
@@ -66,8 +70,12 @@ pub(crate) fn tick<T: 'static>(
     let Some((observer, state)) = get(caller.data_mut()).parts() else { return Ok(()) };
     state.tick_due = Timestamp(now.0 + TICK_NS);
     if now >= state.drain_due {
-        state.drain_due = Timestamp(now.0 + DRAIN_NS);
+        state.drain_due = Timestamp(now.0 + state.drain_pause_ns);
         observer.hand_over(state, now);
+        if state.drain_pause_ns < DRAIN_NS {
+            state.drain_pause_ns = (2 * state.drain_pause_ns).min(DRAIN_NS);
+            observer.ask_governor();
+        }
     }
     // A store that runs on a fiber refuses synchronous calls: there, gates follow at the boundary.
     if state.ticking || !state.sync {

@@ -2,9 +2,12 @@
 
 use waspect_recorder::FunctionSnapshot;
 
-use super::{Ending, Sort, Summary, sorted};
+use super::{Ending, Ledger, Sent, Sort, Summary, sorted};
 use crate::table::{BAD, DIM, HEADING, Table, WARN, more, styled};
-use crate::text::{bytes, bytes_signed, count, counted, duration, escape, percent};
+use crate::text::{bytes, bytes_signed, count, counted, duration, escape, percent, shorten};
+
+/// Most columns of an error's message: it may be a guest's, and as long as the guest likes.
+const MESSAGE_COLUMNS_MAX: usize = 200;
 
 /// The summary as text: `top` rows a table (0: all), names shortened to `width` columns where that is known.
 pub fn to_text(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) -> String {
@@ -12,7 +15,7 @@ pub fn to_text(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) 
     text += &headline(summary);
     text += &functions(summary, sort, top, width);
     text += &host_calls(summary, sort, top, width);
-    text += &errors(summary);
+    text += &errors(summary, top);
     text += &memory(summary);
     text += &notes(summary);
     text
@@ -123,9 +126,10 @@ fn table(
     table.render(width)
 }
 
-fn errors(summary: &Summary) -> String {
+fn errors(summary: &Summary, top: usize) -> String {
     let mut text = String::new();
-    for error in &summary.snapshot.errors {
+    let shown = shown(summary.snapshot.errors.len(), top);
+    for error in &summary.snapshot.errors[..shown] {
         let place = match error.function.as_str() {
             "" => String::new(),
             name => format!(" in `{}`", escape(name)),
@@ -133,11 +137,15 @@ fn errors(summary: &Summary) -> String {
         let times = if error.count == 1 { String::new() } else { format!(", {}", counted(error.count, "time")) };
         let message = match error.message.lines().next() {
             None | Some("") => String::new(),
-            Some(line) => format!(": {}", escape(line)),
+            Some(line) => format!(": {}", shorten(&escape(line), MESSAGE_COLUMNS_MAX)),
         };
         text += &format!("{}{place}{times}{message}\n", styled(BAD, escape(&error.code)));
     }
-    if text.is_empty() { text } else { format!("\n{}\n{text}", styled(HEADING, "ERRORS")) }
+    if text.is_empty() {
+        return text;
+    }
+    text += &more(summary.snapshot.errors.len() - shown, "error", "");
+    format!("\n{}\n{text}", styled(HEADING, "ERRORS"))
 }
 
 fn memory(summary: &Summary) -> String {
@@ -178,11 +186,13 @@ fn notes(summary: &Summary) -> String {
     if summary.counts_only {
         text += "overhead: calls were only counted, nothing was timed\n";
     } else {
+        let timed = snapshot.functions.iter().map(|function| function.timed_calls).fold(0, u64::saturating_add);
         text += &format!(
-            "overhead: about {} of {} inside the module ({}), estimated from the number of hook calls\n",
+            "overhead: about {} of {} inside the module ({}), measured at {} a timed call\n",
             duration(snapshot.hooks_ns),
             duration(snapshot.busy_ns),
             percent(snapshot.hooks_ns, snapshot.busy_ns),
+            duration(snapshot.hooks_ns.checked_div(timed).unwrap_or_default()),
         );
     }
     let untimed: Vec<&FunctionSnapshot> = snapshot.functions.iter().filter(|function| function.untimed).collect();
@@ -201,22 +211,33 @@ fn notes(summary: &Summary) -> String {
         text += &format!("{} {} x {}\n", styled(WARN, "dropped:"), count(*dropped), escape(reason.name()));
     }
     if let Some(sent) = &summary.sent {
-        text += &format!(
-            "sent: {} of {} spans and points to {}",
-            count(sent.exported),
-            count(sent.made),
-            escape(&sent.endpoint)
-        );
-        if sent.dropped + sent.unconfirmed > 0 {
-            let lost = format!("{} dropped, {} unconfirmed", count(sent.dropped), count(sent.unconfirmed));
-            text += &format!("; {}", styled(WARN, lost));
-        }
-        if let Some(error) = &sent.error {
-            text += &format!(" ({})", escape(error));
-        }
-        text.push('\n');
+        text += &self::sent(sent);
     }
     format!("\n{}", text)
+}
+
+/// One line: what arrived where, and what did not, why, and what helps.
+fn sent(sent: &Sent) -> String {
+    let Sent { endpoint, spans, points } = sent;
+    let arrived = |ledger: &Ledger, what| format!("{} of {} {what}", count(ledger.exported), count(ledger.made));
+    let endpoint = escape(endpoint);
+    if points.unknown_there() && !spans.lost() {
+        return format!(
+            "sent: {} to {endpoint}; it takes traces alone, as Jaeger does: {} of metrics not sent\n",
+            arrived(spans, "spans"),
+            counted(points.made, "point"),
+        );
+    }
+    let mut text = format!("sent: {} and {} to {endpoint}", arrived(spans, "spans"), arrived(points, "points"));
+    if spans.lost() || points.lost() {
+        let [dropped, unconfirmed] =
+            [spans.dropped + points.dropped, spans.unconfirmed + points.unconfirmed].map(count);
+        let lost = format!("{dropped} dropped, {unconfirmed} unconfirmed");
+        let why = spans.error.as_deref().or(points.error.as_deref()).unwrap_or("no answer in time");
+        let remedy = "see that an OTLP receiver listens there, or name another with --otlp=URL";
+        text += &format!("; {}: {}; {remedy}", styled(WARN, lost), shorten(&escape(why), MESSAGE_COLUMNS_MAX));
+    }
+    text + "\n"
 }
 
 fn shown(rows: usize, top: usize) -> usize {

@@ -124,7 +124,7 @@ fn governor_closes_gates_and_calls_stay_exact() {
     let instance = linker(&engine).instantiate(&mut store, &guest.module).unwrap();
     spin(&mut store, &instance);
     while !untimed(&seen) {
-        // The governor decides once a second, on what ran.
+        // The governor decides in the background, on what ran.
         spin(&mut store, &instance);
     }
     // The next boundary closes the gate.

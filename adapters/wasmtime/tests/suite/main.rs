@@ -4,6 +4,7 @@ mod counters;
 mod dying;
 mod endings;
 mod exporting;
+mod governor;
 mod parents;
 mod providers;
 mod shapes;

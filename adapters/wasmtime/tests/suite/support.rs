@@ -43,6 +43,11 @@ impl Seen {
         Seen { observer, spans }
     }
 
+    /// An observer of the test's own making, whose spans are not kept.
+    pub fn of(observer: Observer) -> Seen {
+        Seen { observer, spans: Arc::default() }
+    }
+
     /// Every span so far, by start.
     pub fn spans(&self) -> Vec<Span> {
         assert!(self.observer.flush(DEADLINE).complete);
