@@ -1,10 +1,10 @@
 //! Words for the rewriter's facts that several commands use. Knows no command.
 
-use waspect_instrumenter::plan::{Reason, Warning};
+use waspect_instrumenter::plan::Reason;
 use waspect_instrumenter::{ModuleInfo, Plan};
 
 use crate::table::{HEADING, WARN, styled};
-use crate::text::{bytes, counted, escape};
+use crate::text::escape;
 
 /// Lines of `what  value`, the values aligned.
 pub fn lines(lines: &[(&str, String)]) -> String {
@@ -46,19 +46,8 @@ pub fn no_allocators(info: &ModuleInfo) -> &'static str {
     }
 }
 
-/// A plan's warnings, a line each; sections that are dropped share one.
+/// A plan's warnings, a line each.
 pub fn warnings(plan: &Plan) -> String {
-    let mut dropped = (0, 0);
-    let mut messages = Vec::new();
-    for warning in &plan.warnings {
-        match warning {
-            Warning::StaleSection { bytes, .. } => dropped = (dropped.0 + 1, dropped.1 + *bytes as u64),
-            other => messages.push(other.to_string()),
-        }
-    }
-    if dropped.0 > 0 {
-        let sections = counted(dropped.0, "section");
-        messages.push(format!("{sections} dropped ({}): debug information of code that moves", bytes(dropped.1)));
-    }
-    messages.iter().map(|message| format!("{} {}\n", styled(WARN, "warning:"), escape(message))).collect()
+    let messages = plan.warnings.iter().map(|warning| warning.to_string());
+    messages.map(|message| format!("{} {}\n", styled(WARN, "warning:"), escape(&message))).collect()
 }

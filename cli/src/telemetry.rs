@@ -13,7 +13,7 @@ use waspect_recorder::Parent;
 use waspect_wasmtime::{ExportConfig, Health, Observer, Signal};
 
 use crate::output;
-use crate::summary::Sent;
+use crate::summary::{Ledger, Sent};
 use crate::table::{WARN, styled};
 use crate::text::escape;
 use crate::trace_file::TraceFile;
@@ -21,8 +21,8 @@ use crate::trace_file::TraceFile;
 /// The port that OTLP over gRPC has by convention.
 const GRPC_PORT: u16 = 4317;
 
-/// Longest time that telemetry may take after the guest ended.
-const SHUTDOWN: Duration = Duration::from_secs(5);
+/// Longest time that telemetry may take after the guest ended: with all the rest, the process ends within 5 s.
+const SHUTDOWN: Duration = Duration::from_secs(4);
 
 /// Where telemetry goes.
 #[derive(Args)]
@@ -58,8 +58,24 @@ pub struct Started {
     /// False when nobody takes spans, so that none are made.
     pub spans: bool,
     endpoint: Option<String>,
-    error: Arc<Mutex<Option<String>>>,
+    errors: Arc<Mutex<Errors>>,
     trace_error: Arc<Mutex<Option<anyhow::Error>>>,
+}
+
+/// The exporter's last words on each signal.
+#[derive(Default)]
+struct Errors {
+    traces: Option<String>,
+    metrics: Option<String>,
+}
+
+impl Errors {
+    fn of(&mut self, signal: Signal) -> &mut Option<String> {
+        match signal {
+            Signal::Traces => &mut self.traces,
+            Signal::Metrics => &mut self.metrics,
+        }
+    }
 }
 
 impl Telemetry {
@@ -74,9 +90,10 @@ impl Telemetry {
             export.traces = None;
             export.metrics = None;
         }
-        let error = Arc::new(Mutex::new(None));
-        let last = error.clone();
-        export.on_error = ErrorHandler::new(move |report| *lock(&last) = Some(report.to_string()));
+        let errors = Arc::<Mutex<Errors>>::default();
+        let last = errors.clone();
+        export.on_error =
+            ErrorHandler::new(move |report| *lock(&last).of(report.signal) = Some(report.message.clone()));
         let urls = [export.traces.as_ref(), export.metrics.as_ref()];
         let mut urls: Vec<String> = urls.into_iter().flatten().map(|endpoint| endpoint.url.to_string()).collect();
         urls.dedup();
@@ -99,7 +116,7 @@ impl Telemetry {
             parent: parent(),
             spans: self.trace.is_some() || !urls.is_empty(),
             endpoint: (!urls.is_empty()).then(|| urls.join(" and ")),
-            error,
+            errors,
             trace_error,
         })
     }
@@ -137,15 +154,17 @@ impl Started {
     }
 
     fn sent(&self, endpoint: &str, health: &Health) -> Sent {
-        let signals = Signal::ALL.map(|signal| health.export.signal(signal));
-        Sent {
-            endpoint: endpoint.to_owned(),
-            made: signals.iter().map(|signal| signal.made).sum(),
-            exported: signals.iter().map(|signal| signal.exported).sum(),
-            dropped: signals.iter().map(|signal| signal.dropped_total()).sum(),
-            unconfirmed: signals.iter().map(|signal| signal.unconfirmed()).sum(),
-            error: lock(&self.error).take(),
-        }
+        let ledger = |signal| {
+            let health = health.export.signal(signal);
+            Ledger {
+                made: health.made,
+                exported: health.exported,
+                dropped: health.dropped_total(),
+                unconfirmed: health.unconfirmed(),
+                error: lock(&self.errors).of(signal).take(),
+            }
+        };
+        Sent { endpoint: endpoint.to_owned(), spans: ledger(Signal::Traces), points: ledger(Signal::Metrics) }
     }
 }
 

@@ -110,11 +110,11 @@ pub enum Reason {
 /// What the user should know of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// A custom section describes offsets in the code, which move; it is dropped.
-    StaleSection {
-        /// The section's name.
-        name: String,
-        /// Its length in bytes.
+    /// Custom sections describe offsets in the code, which move; they are dropped.
+    StaleSections {
+        /// The sections' names, in their order.
+        names: Vec<String>,
+        /// Their lengths together, in bytes.
         bytes: usize,
     },
     /// Too many functions for a counter each.
@@ -212,10 +212,14 @@ impl Plan {
         if self.is_empty() {
             return;
         }
+        let (mut names, mut bytes) = (Vec::new(), 0);
         for (at, section) in info.sections.iter().enumerate().filter(|(_, section)| is_stale(&section.name)) {
             self.dropped_sections.push(at);
-            let (name, bytes) = (section.name.clone(), section.range.len());
-            self.warnings.push(Warning::StaleSection { name, bytes });
+            names.push(section.name.clone());
+            bytes += section.range.len();
+        }
+        if !names.is_empty() {
+            self.warnings.push(Warning::StaleSections { names, bytes });
         }
     }
 
@@ -299,11 +303,20 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Most names of sections in a warning: a module's DWARF has 6 to 12, a hostile one thousands.
+const SECTIONS_SHOWN_MAX: usize = 12;
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Warning::StaleSection { name, bytes } => {
-                write!(f, "section `{}` ({bytes} bytes) describes code that moves: dropped", name.escape_debug())
+            Warning::StaleSections { names, bytes } => {
+                let shown = names.iter().take(SECTIONS_SHOWN_MAX);
+                let shown: Vec<String> = shown.map(|name| format!("`{}`", name.escape_debug())).collect();
+                write!(f, "dropped, for the code that they describe moves: {}", shown.join(", "))?;
+                match names.len() - shown.len() {
+                    0 => write!(f, " ({bytes} bytes)"),
+                    more => write!(f, " and {more} sections more ({bytes} bytes)"),
+                }
             }
             Warning::GatesOnly { functions } => {
                 write!(

@@ -135,9 +135,10 @@ fn counted(summary: &Value, key: &str) -> BTreeMap<String, f64> {
 
 /// Everything that was made arrived: nothing dropped, nothing in doubt.
 fn assert_all_sent(run: &Run) {
-    let sent = &run.summary["sent"];
-    assert_eq!(sent["made"], sent["exported"], "{sent}");
-    assert_eq!((&sent["dropped"], &sent["unconfirmed"]), (&Value::from(0), &Value::from(0)), "{sent}");
+    for sent in [&run.summary["sent"]["spans"], &run.summary["sent"]["points"]] {
+        assert_eq!(sent["made"], sent["exported"], "{sent}");
+        assert_eq!((&sent["dropped"], &sent["unconfirmed"]), (&Value::from(0), &Value::from(0)), "{sent}");
+    }
 }
 
 /// Jaeger shows these very spans: names, parents, times, attributes, status, events.

@@ -192,6 +192,11 @@ impl Run {
             // Roots have no identity where nobody takes spans: that is no loss.
             snapshot.drops.retain(|(reason, _)| *reason != DropReason::Identity);
         }
+        if let Ending::Exited(code) = ending {
+            for error in snapshot.errors.iter_mut().filter(|error| error.message.is_empty()) {
+                error.message = format!("code {code}");
+            }
+        }
         let sent = telemetry.finish();
         let (sent, sent_error) = match sent {
             Ok(sent) => (sent, None),

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 use waspect_recorder::{FunctionSnapshot, ModuleSnapshot};
 
-use super::{Ending, Sent, Sort, Summary, sorted};
+use super::{Ending, Ledger, Sent, Sort, Summary, sorted};
 
 /// The summary as a JSON value.
 pub fn to_json(summary: &Summary, sort: Sort) -> Value {
@@ -95,12 +95,15 @@ fn module(module: &ModuleSnapshot) -> Value {
 }
 
 fn sent(sent: &Sent) -> Value {
+    json!({ "endpoint": sent.endpoint, "spans": ledger(&sent.spans), "points": ledger(&sent.points) })
+}
+
+fn ledger(ledger: &Ledger) -> Value {
     json!({
-        "endpoint": sent.endpoint,
-        "made": sent.made,
-        "exported": sent.exported,
-        "dropped": sent.dropped,
-        "unconfirmed": sent.unconfirmed,
-        "error": sent.error,
+        "made": ledger.made,
+        "exported": ledger.exported,
+        "dropped": ledger.dropped,
+        "unconfirmed": ledger.unconfirmed,
+        "error": ledger.error,
     })
 }

@@ -52,7 +52,16 @@ pub enum Ending {
 pub struct Sent {
     /// Where to.
     pub endpoint: String,
-    /// Spans and data points that were made.
+    /// Of the spans.
+    pub spans: Ledger,
+    /// Of the metrics' data points.
+    pub points: Ledger,
+}
+
+/// What became of one signal.
+#[derive(Default)]
+pub struct Ledger {
+    /// Those that were made.
     pub made: u64,
     /// Those that the endpoint took.
     pub exported: u64,
@@ -62,6 +71,20 @@ pub struct Sent {
     pub unconfirmed: u64,
     /// The last error, in the exporter's words.
     pub error: Option<String>,
+}
+
+impl Ledger {
+    /// True when some did not arrive, as far as we know.
+    pub fn lost(&self) -> bool {
+        self.dropped + self.unconfirmed > 0
+    }
+
+    /// True when the endpoint said that it knows nothing of this signal: some take traces alone.
+    pub fn unknown_there(&self) -> bool {
+        let says =
+            |error: &String| error.starts_with("HTTP 404") || error.to_ascii_lowercase().contains("unimplemented");
+        self.exported == 0 && self.dropped > 0 && self.error.as_ref().is_some_and(says)
+    }
 }
 
 /// By what the functions are ordered.

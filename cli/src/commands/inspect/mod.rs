@@ -1,18 +1,20 @@
 //! `waspect inspect`: what a module is, and what can be observed of it. Decides nothing.
 
+mod json;
+mod tables;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::{Value, json};
 use wasmparser::{ExternalKind, WasmFeatures};
 use waspect_instrumenter::info::{FunctionType, Import, Memory};
 use waspect_instrumenter::plan::Reason;
 use waspect_instrumenter::{Error, ModuleInfo, Options, Plan, minimal_features};
 
 use crate::input::{self, Input};
-use crate::table::{self, BAD, HEADING, Table, styled};
+use crate::table::{HEADING, styled};
 use crate::text::{bytes, count, counted, escape};
 use crate::{facts, output};
 
@@ -36,8 +38,8 @@ pub struct Inspect {
 struct Facts {
     input: Input,
     info: ModuleInfo,
-    /// Features it needs, by name; or why it does not validate.
-    proposals: Result<Vec<&'static str>, String>,
+    /// Features it needs, by name.
+    proposals: Vec<&'static str>,
     /// What would be done to it; or why it cannot be instrumented.
     plan: Result<Plan, Error>,
 }
@@ -47,10 +49,8 @@ impl Inspect {
     pub fn run(self) -> Result<ExitCode> {
         let input = input::read(&self.input)?;
         let info = ModuleInfo::parse(&input.bytes).with_context(|| format!("`{}`", input.name))?;
-        let proposals = match minimal_features(&input.bytes) {
-            Ok(features) => Ok((features - WasmFeatures::MVP).iter_names().map(|(name, _)| name).collect()),
-            Err(error) => Err(error.to_string()),
-        };
+        let features = minimal_features(&input.bytes).with_context(|| format!("`{}`", input.name))?;
+        let proposals = (features - WasmFeatures::MVP).iter_names().map(|(name, _)| name).collect();
         let plan = Plan::new(&info, &Options::default());
         let facts = Facts { input, info, proposals, plan };
         match self.json {
@@ -93,10 +93,7 @@ impl Facts {
     }
 
     fn proposals(&self) -> String {
-        match &self.proposals {
-            Ok(names) => or_none(names.iter().map(|name| proposal(name)).collect(), ", "),
-            Err(error) => format!("{} {}", styled(BAD, "it does not validate:"), escape(error)),
-        }
+        or_none(self.proposals.iter().map(|name| proposal(name)).collect(), ", ")
     }
 
     fn functions(&self) -> String {
@@ -214,46 +211,6 @@ impl Facts {
         bodies.filter(|body| body.facts.grows > 0).count()
     }
 
-    fn imports(&self, top: usize) -> String {
-        let mut table = Table::new(&["INDEX", "KIND", "TYPE", "IMPORT"]).left(3);
-        for import in self.info.imports.iter().take(limit(top)) {
-            let name = format!("{}.{}", import.module, import.field);
-            table.row([
-                import.index.to_string(),
-                kind(import.kind).to_owned(),
-                self.import_type(import),
-                escape(&name).into_owned(),
-            ]);
-        }
-        section(table, self.info.imports.len(), "import")
-    }
-
-    fn exports(&self, top: usize) -> String {
-        let mut table = Table::new(&["INDEX", "KIND", "TYPE", "EXPORT"]).left(3);
-        for export in self.info.exports.iter().take(limit(top)) {
-            table.row([
-                export.index.to_string(),
-                kind(export.kind).to_owned(),
-                self.export_type(export.kind, export.index),
-                escape(&export.name).into_owned(),
-            ]);
-        }
-        section(table, self.info.exports.len(), "export")
-    }
-
-    fn defined(&self, top: usize) -> String {
-        let mut table = Table::new(&["INDEX", "BYTES", "TYPE", "FUNCTION"]).left(2);
-        for (index, bytes) in self.bodies().take(limit(top)) {
-            table.row([
-                index.to_string(),
-                count(bytes as u64),
-                self.info.function_type(index).map_or_else(|| "?".to_owned(), signature),
-                escape(&facts::function_name(&self.info, index)).into_owned(),
-            ]);
-        }
-        section(table, self.info.functions.len() - self.info.imported_functions as usize, "function")
-    }
-
     fn import_type(&self, import: &Import) -> String {
         match import.kind {
             ExternalKind::Func | ExternalKind::FuncExact => self.export_type(import.kind, import.index),
@@ -273,69 +230,6 @@ impl Facts {
             _ => None,
         };
         found.unwrap_or_default()
-    }
-
-    fn to_json(&self) -> Value {
-        let info = &self.info;
-        let observable: serde_json::Map<String, Value> =
-            self.observable().into_iter().map(|(what, value)| (what.replace(' ', "_"), value.into())).collect();
-        json!({
-            "module": self.input.name,
-            "build": info.build.to_string(),
-            "bytes": info.bytes,
-            "name": info.name,
-            "producers": info.producers.iter().map(|(field, name, version)| {
-                json!({ "field": field, "name": name, "version": version })
-            }).collect::<Vec<_>>(),
-            "proposals": self.proposals.as_ref().ok().map(|names| names.iter().map(|name| proposal(name)).collect::<Vec<_>>()),
-            "invalid": self.proposals.as_ref().err(),
-            "imports": info.imports.iter().map(|import| json!({
-                "kind": kind(import.kind),
-                "index": import.index,
-                "module": import.module,
-                "field": import.field,
-                "type": self.import_type(import),
-            })).collect::<Vec<_>>(),
-            "exports": info.exports.iter().map(|export| json!({
-                "kind": kind(export.kind),
-                "index": export.index,
-                "name": export.name,
-                "type": self.export_type(export.kind, export.index),
-            })).collect::<Vec<_>>(),
-            "functions": info.functions.iter().enumerate().map(|(index, function)| json!({
-                "index": index,
-                "name": facts::function_name(info, index as u32),
-                "named": !function.name.is_empty(),
-                "type": info.function_type(index as u32).map(signature),
-                "bytes": function.body.as_ref().map(|body| body.range.len()),
-                "exported": function.exported,
-                "address_taken": function.address_taken,
-            })).collect::<Vec<_>>(),
-            "memories": info.memories.iter().map(|memory| json!({
-                "pages_min": memory.pages_min,
-                "pages_max": memory.pages_max,
-                "page_bytes": 1_u64 << memory.page_size_log2.min(63),
-                "shared": memory.shared,
-                "is_64": memory.is_64,
-            })).collect::<Vec<_>>(),
-            "tables": info.tables,
-            "globals": info.globals.len(),
-            "tags": info.tags,
-            "start": info.start,
-            "has_names": info.has_names,
-            "sections": info.sections.iter().map(|section| json!({
-                "id": section.id,
-                "name": section.name,
-                "bytes": section.range.len(),
-            })).collect::<Vec<_>>(),
-            "allocators": self.plan.as_ref().ok().map(|plan| plan.allocators.iter().map(|allocator| json!({
-                "index": allocator.index,
-                "name": facts::function_name(info, allocator.index),
-                "family": allocator.family,
-                "collected": allocator.collected,
-            })).collect::<Vec<_>>()),
-            "observable": observable,
-        })
     }
 }
 
@@ -392,15 +286,4 @@ fn proposal(name: &str) -> String {
 
 fn or_none(texts: Vec<String>, separator: &str) -> String {
     if texts.is_empty() { "none".to_owned() } else { texts.join(separator) }
-}
-
-fn limit(top: usize) -> usize {
-    if top == 0 { usize::MAX } else { top }
-}
-
-fn section(table: Table, all: usize, noun: &str) -> String {
-    match table.is_empty() {
-        true => String::new(),
-        false => format!("\n{}{}", table.render(table::stdout_width()), table::more(all - table.len(), noun, "")),
-    }
 }
