@@ -185,7 +185,12 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "tinygo",
         collected: true,
-        members: &[member(&["runtime.alloc"], "pp:p", SIZE_FIRST), member(&["runtime.alloc"], "ppp:p", SIZE_FIRST)],
+        members: &[
+            // The optimiser drops the layout where the collector is conservative.
+            member(&["runtime.alloc"], "p:p", SIZE_FIRST),
+            member(&["runtime.alloc"], "pp:p", SIZE_FIRST),
+            member(&["runtime.alloc"], "ppp:p", SIZE_FIRST),
+        ],
         kin: &["runtime.alloc*"],
     },
     Family {
@@ -212,8 +217,12 @@ pub(super) const FAMILIES: &[Family] = &[
             member(&["c.malloc.aligned_alloc", "c.malloc.memalign"], "pp:p", SIZE_SECOND),
             member(&["c.malloc.posix_memalign"], "ppp:i", GiveInto { at: 0, size: 2 }),
             member(&["c.malloc.free"], "p:", Free { old: 0 }),
+            // `wasm_allocator`, behind a table. Its `resize` keeps the address and the slot: it gives and takes nothing.
+            member(&["heap.BrkAllocator.alloc", "heap.WasmAllocator.alloc"], "pppp:p", SIZE_SECOND),
+            member(&["heap.BrkAllocator.remap", "heap.WasmAllocator.remap"], "pppppp:p", Resize { old: 1, size: 4 }),
+            member(&["heap.BrkAllocator.free", "heap.WasmAllocator.free"], "ppppp:", Free { old: 1 }),
         ],
-        kin: &["c.malloc.*"],
+        kin: &["c.malloc.*", "heap.BrkAllocator.*", "heap.WasmAllocator.*"],
     },
     Family {
         name: "php",
