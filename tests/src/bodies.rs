@@ -5,7 +5,7 @@
 use std::num::NonZeroUsize;
 
 use waspect_abi::Manifest;
-use waspect_instrumenter::{Error, Mode, Options, instrument};
+use waspect_instrumenter::{Error, Mode, Only, Options, Placement, Role, instrument};
 
 use crate::features;
 use crate::random::Random;
@@ -36,14 +36,47 @@ pub fn mutated_module(seed: u64) {
 }
 
 /// A valid module: instrumented in both modes, and no feature is needed that the input did not need.
-pub fn valid_module(seed: u64) {
-    let Some(module) = smith::module(seed) else { return };
-    let Some(features) = features::minimal(&module) else { return };
+pub fn valid_module(module: &[u8]) {
+    let Some(features) = features::minimal(module) else { return };
     for mode in [Mode::Calls, Mode::Counts] {
-        let output = instrument(&module, &options(mode)).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let output = instrument(module, &options(mode)).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
         if let Err(error) = wasmparser::Validator::new_with_features(features).validate_all(&output.bytes) {
-            panic!("seed {seed}, {mode:?}: {error} under {features:?}");
+            panic!("{mode:?}: {error} under {features:?}");
         }
+    }
+}
+
+/// A valid module under any options: a typed error, such as for an allocator's index that does not fit, or a valid module.
+pub fn any_options(module: &[u8], choices: u64) {
+    let mut random = Random::new(choices);
+    let Some(features) = features::minimal(module) else { return };
+    let options = some_options(&mut random);
+    if let Ok(output) = instrument(module, &options) {
+        assert!(features::validates(&output.bytes, features), "{options:?}: not valid under {features:?}");
+        assert!(
+            !output.is_unchanged() || output.bytes == module,
+            "{options:?}: nothing is selected, and the bytes change"
+        );
+    }
+}
+
+fn some_options(random: &mut Random) -> Options {
+    const GLOBS: [&str; 5] = ["*", "a*", "?", "[", "{0,"];
+    let roles = [Role::Malloc, Role::Calloc, Role::Realloc, Role::Free, Role::AlignedAlloc, Role::PosixMemalign];
+    let globs = |random: &mut Random| (0..random.below(3)).map(|_| GLOBS[random.below(GLOBS.len())].into()).collect();
+    Options {
+        mode: [Mode::Calls, Mode::Counts][random.below(2)],
+        include: globs(random),
+        exclude: globs(random),
+        functions: (0..random.below(4)).map(|_| random.below(24) as u32).collect(),
+        only: [None, Some(Only::Exports), Some(Only::Imports)][random.below(3)],
+        body_bytes_min: random.below(64) as u32,
+        alloc: random.below(2) == 0,
+        imports: random.below(2) == 0,
+        allocators: (0..random.below(3)).map(|_| (roles[random.below(roles.len())], random.below(24) as u32)).collect(),
+        manifest: [Placement::Embed, Placement::Sidecar][random.below(2)],
+        threads: NonZeroUsize::new(1),
+        ..Options::default()
     }
 }
 

@@ -20,4 +20,5 @@ pub mod random;
 pub mod smith;
 pub mod spec;
 pub mod subject;
+pub mod table;
 pub mod wasi;

@@ -12,14 +12,18 @@ const ENTROPY_BYTES: usize = 8 << 10;
 const STEPS: u32 = 500;
 
 /// The module of a seed; none where wasm-smith runs out of bytes.
+pub fn module(seed: u64) -> Option<Vec<u8>> {
+    from_bytes(&Random::new(seed).bytes(ENTROPY_BYTES), seed.is_multiple_of(2))
+}
+
+/// The module that these bytes make; `ends` makes it end its own runs.
 ///
 /// Proposals are switched at random (swarm testing): a module with everything in it rarely has much of anything.
-pub fn module(seed: u64) -> Option<Vec<u8>> {
-    let bytes = Random::new(seed).bytes(ENTROPY_BYTES);
-    let mut entropy = Unstructured::new(&bytes);
+pub fn from_bytes(bytes: &[u8], ends: bool) -> Option<Vec<u8>> {
+    let mut entropy = Unstructured::new(bytes);
     let config = config(&mut entropy).ok()?;
     let mut module = Module::new(config, &mut entropy).ok()?;
-    if seed.is_multiple_of(2) {
+    if ends {
         module.ensure_termination(STEPS).ok()?;
     }
     Some(module.to_bytes())

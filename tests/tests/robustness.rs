@@ -33,7 +33,14 @@ fn mutated_modules_are_refused_or_become_valid_modules() {
 
 #[test]
 fn valid_modules_need_no_more_features_than_before() {
-    parallel::map(&hundred(), |&seed| bodies::valid_module(seed));
+    parallel::map(&hundred(), |&seed| smith::module(seed).iter().for_each(|module| bodies::valid_module(module)));
+}
+
+#[test]
+fn any_options_are_refused_or_give_a_valid_module() {
+    parallel::map(&hundred(), |&seed| {
+        smith::module(seed).iter().for_each(|module| bodies::any_options(module, seed));
+    });
 }
 
 #[test]
