@@ -5,6 +5,7 @@
 
 pub mod assets;
 pub mod back_ends;
+pub mod bench;
 pub mod bodies;
 pub mod counters;
 pub mod differential;

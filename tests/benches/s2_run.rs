@@ -1,0 +1,185 @@
+//! Bar S2: what instrumentation costs a real guest at run time, in wasmtime, beside the naive way of doing it.
+//!
+//! ```console
+//! cargo xtask bench s2_run
+//! ```
+//!
+//! SQLite and QuickJS are the real guests; `fib`, whose functions do nothing else than call each other, is the worst case.
+//! 'naive' is the same instrumented module with hooks as one would write them first: `Instant::now` and a growing `Vec`.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use wasmtime::{AsContextMut, Caller, Engine, Instance, Linker, Module, Result, Store};
+use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use waspect_abi::hooks::{HOOK_MODULE, Hook};
+use waspect_abi::{COUNTER_SET_EXPORT, Manifest};
+use waspect_instrumenter::{Mode, Options, instrument};
+use waspect_tests::assets;
+use waspect_tests::bench::{Variant, compare};
+use waspect_wasmtime::{Config, Observe, Observer, add_to_linker, scope};
+
+const ROUNDS: usize = 11;
+const OUTPUT_BYTES_MAX: usize = 4 << 20;
+
+/// A guest, and how it is called: `_start` with arguments, or an export that takes a number.
+struct Guest {
+    name: &'static str,
+    arguments: &'static [&'static str],
+    invoke: Option<(&'static str, i32)>,
+}
+
+const GUESTS: [Guest; 3] = [
+    Guest { name: "sqlite", arguments: &["5000"], invoke: None },
+    Guest { name: "quickjs", arguments: &["12"], invoke: None },
+    Guest { name: "fib", arguments: &[], invoke: Some(("fib", 27)) },
+];
+
+/// What is linked as the hooks.
+#[derive(Clone, Copy, PartialEq)]
+enum Hooks {
+    None,
+    Waspect,
+    /// Ours, with every gate closed before the call.
+    GatesClosed,
+    Naive,
+}
+
+struct State {
+    wasi: WasiP1Ctx,
+    observe: Observe,
+    events: Vec<(u32, Instant)>,
+}
+
+/// A module that is ready to be called again and again, each time in a new instance.
+struct Prepared<'a> {
+    guest: &'a Guest,
+    engine: &'a Engine,
+    observer: &'a Observer,
+    module: Module,
+    manifest: Option<Manifest>,
+    linker: Linker<State>,
+    hooks: Hooks,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(
+        guest: &'a Guest,
+        engine: &'a Engine,
+        observer: &'a Observer,
+        mode: Option<Mode>,
+        hooks: Hooks,
+    ) -> Result<Self> {
+        let original = fs::read(assets::guest(guest.name))?;
+        let (bytes, manifest) = match mode {
+            None => (original, None),
+            Some(mode) => {
+                let instrumented = instrument(&original, &Options { mode, ..Options::default() })?;
+                (instrumented.bytes, Some(instrumented.manifest))
+            }
+        };
+        let module = Module::new(engine, &bytes)?;
+        if manifest.is_some() {
+            observer.add_module(&module, &bytes)?;
+        }
+        let mut linker = Linker::new(engine);
+        add_to_linker_sync(&mut linker, |state: &mut State| &mut state.wasi)?;
+        match hooks {
+            Hooks::None => {}
+            Hooks::Naive => link_naive(&mut linker)?,
+            Hooks::Waspect | Hooks::GatesClosed => add_to_linker(&mut linker, |state| &mut state.observe)?,
+        }
+        Ok(Prepared { guest, engine, observer, module, manifest, linker, hooks })
+    }
+
+    /// One call in a new instance; the time of the call alone.
+    fn round(&self) -> Result<Duration> {
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.stdout(MemoryOutputPipe::new(OUTPUT_BYTES_MAX)).arg(self.guest.name).args(self.guest.arguments);
+        let state = State { wasi: wasi.build_p1(), observe: self.observer.observe(), events: Vec::new() };
+        let mut store = Store::new(self.engine, state);
+        let instance = self.linker.instantiate(&mut store, &self.module)?;
+        if self.hooks == Hooks::GatesClosed {
+            self.close_gates(&mut store, instance)?;
+        }
+        let began = Instant::now();
+        match self.hooks {
+            Hooks::Waspect | Hooks::GatesClosed => {
+                scope(&mut store, |state| &mut state.observe, |store| self.call(store, instance))?;
+            }
+            Hooks::None | Hooks::Naive => self.call(&mut store, instance)?,
+        }
+        Ok(began.elapsed())
+    }
+
+    fn call(&self, mut store: impl AsContextMut, instance: Instance) -> Result<()> {
+        match self.guest.invoke {
+            Some((name, argument)) => {
+                instance.get_typed_func::<i32, i32>(&mut store, name)?.call(store, argument).map(drop)
+            }
+            None => instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(store, ()),
+        }
+    }
+
+    fn close_gates(&self, store: &mut Store<State>, instance: Instance) -> Result<()> {
+        let set = instance.get_typed_func::<(u32, u64), ()>(&mut *store, COUNTER_SET_EXPORT)?;
+        let manifest = self.manifest.as_ref().expect("an instrumented guest has a manifest");
+        manifest.functions.iter().try_for_each(|function| set.call(&mut *store, (function.index, 0)))
+    }
+}
+
+/// The hooks as one would write them first. Those that no frame needs do nothing.
+fn link_naive(linker: &mut Linker<State>) -> Result<()> {
+    let event = |mut caller: Caller<'_, State>, func: u32| {
+        let now = Instant::now();
+        caller.data_mut().events.push((func, now));
+    };
+    for hook in Hook::ALL {
+        let name = hook.name();
+        match hook {
+            Hook::Module => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32, _: u32, _: u32| 0u32)?,
+            Hook::Enter | Hook::Begin => {
+                linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, func: u32| {
+                    event(caller, func);
+                    1u32
+                })?
+            }
+            Hook::Exit | Hook::End => {
+                linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, func: u32, _: u32| {
+                    event(caller, func);
+                })?
+            }
+            Hook::Unwind => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32| ())?,
+            Hook::Alloc | Hook::Grow => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32, _: u32, _: u32| ())?,
+            Hook::Alloc64 => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u64, _: u64, _: u64| ())?,
+            Hook::Grow64 => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32, _: u64, _: u64| ())?,
+        };
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let engine = Engine::default();
+    // No budget: the governor would close the gates that are to be measured.
+    let config = Config { overhead_budget: f64::INFINITY, ..Config::default() };
+    let observer = Observer::builder().recording(config).build()?;
+    for guest in &GUESTS {
+        let prepare = |mode, hooks| Prepared::new(guest, &engine, &observer, mode, hooks);
+        let subjects = [
+            ("uninstrumented", prepare(None, Hooks::None)?),
+            ("counts (bar 1.05)", prepare(Some(Mode::Counts), Hooks::None)?),
+            ("gates closed (bar 1.20)", prepare(Some(Mode::Calls), Hooks::GatesClosed)?),
+            ("calls (bar 4)", prepare(Some(Mode::Calls), Hooks::Waspect)?),
+            ("naive", prepare(Some(Mode::Calls), Hooks::Naive)?),
+        ];
+        let mut variants: Vec<_> = subjects
+            .iter()
+            .map(|(name, prepared)| Variant::new(name, || prepared.round().expect("the guest runs")))
+            .collect();
+        let ratios = compare(guest.name, ROUNDS, &mut variants);
+        println!("  the naive way takes {:.2} times as long as ours", ratios[4] / ratios[3]);
+    }
+    Ok(())
+}
