@@ -80,7 +80,7 @@ pub(super) fn new_labels(
 struct Job {
     index: u32,
     facts: BodyFacts,
-    /// The frame's local, where the body has hooks.
+    /// The locals of the frame, where the body has hooks.
     frame: Option<Frame>,
     /// The first of the scratch locals of `memory.grow`: two for each width that the body uses.
     scratch_32: Option<u32>,
@@ -146,9 +146,8 @@ impl<'a> BodyWriter<'a> {
         Job {
             index,
             facts,
-            // In the order of their types: first `i32`, then `i64`.
+            frame: place(hooked, Frame::LOCALS).map(Frame::at),
             scratch_32: place(grows && facts.grows_32, 2),
-            frame: place(hooked, 1).map(Frame),
             scratch_64: place(grows && facts.grows_64, 2),
             wrapped: hooked && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed),
         }
@@ -163,8 +162,8 @@ impl<'a> BodyWriter<'a> {
             locals.read()?;
         }
         let instructions = locals.original_position() as usize;
-        let count_32 = 2 * u32::from(job.scratch_32.is_some());
-        let count_64 = u32::from(job.frame.is_some()) + 2 * u32::from(job.scratch_64.is_some());
+        let count_32 = Frame::LOCALS * u32::from(job.frame.is_some()) + 2 * u32::from(job.scratch_32.is_some());
+        let count_64 = 2 * u32::from(job.scratch_64.is_some());
         (groups + u32::from(count_32 > 0) + u32::from(count_64 > 0)).encode(&mut self.out);
         self.out.extend_from_slice(&self.module[start..instructions]);
         for (count, r#type) in [(count_32, ValType::I32), (count_64, ValType::I64)] {
@@ -301,7 +300,7 @@ impl<'a> BodyWriter<'a> {
             && !self.plan.seed.is(Mutant::UnwindMissed)
         {
             self.copy_to(end);
-            self.hooks.close_gated(&mut InstructionSink::new(&mut self.out), Hook::Unwind, frame);
+            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Unwind, frame);
             self.injected_blocks += 1;
         }
     }
@@ -315,7 +314,7 @@ impl<'a> BodyWriter<'a> {
         if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedAtEnd)
         {
-            self.hooks.close_gated(&mut sink, Hook::Exit, frame);
+            self.hooks.close(&mut sink, Hook::Exit, frame);
         }
         sink.end();
         self.copied = at.end;
@@ -364,7 +363,7 @@ impl<'a> BodyWriter<'a> {
         if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedBeforeTailCall)
         {
-            self.hooks.close_gated(&mut InstructionSink::new(&mut self.out), Hook::Exit, frame);
+            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Exit, frame);
             self.injected_blocks += 1;
         }
     }

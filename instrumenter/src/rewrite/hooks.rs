@@ -1,17 +1,28 @@
 //! The few instruction sequences that call hooks and count. Everything injected is made of these.
-//!
-//! Hooks that open and close frames are called through *helpers*, injected functions that add the base (rule M3) and keep a
-//! frame's id beside its token in one `i64`: `id << 32 | token`. That is one local and 5 bytes less a body.
 
-use wasm_encoder::{BlockType, Function, InstructionSink};
+use wasm_encoder::{BlockType, InstructionSink};
 use waspect_abi::Hook;
 
-use super::layout::{Counter, InjectedKind, Layout};
+use super::layout::{Counter, Layout};
 use crate::mutants::{Mutant, Seed};
 
-/// The local that holds a frame: its id in the high half, its token in the low one. Zero until the frame is open.
+/// The two locals that a frame needs: its id, computed once since exits are many, and its token.
 #[derive(Clone, Copy)]
-pub(super) struct Frame(pub u32);
+pub(super) struct Frame {
+    /// Zero until the frame is open.
+    pub token: u32,
+    pub id: u32,
+}
+
+impl Frame {
+    /// How many locals that is.
+    pub const LOCALS: u32 = 2;
+
+    /// From the first free local on.
+    pub fn at(local: u32) -> Frame {
+        Frame { token: local, id: local + 1 }
+    }
+}
 
 /// Writes hook calls into a body.
 pub(super) struct Hooks<'a> {
@@ -29,28 +40,19 @@ impl Hooks<'_> {
         sink.call(self.layout.hook(hook).0);
     }
 
-    fn call_helper(&self, sink: &mut InstructionSink<'_>, hook: Hook) {
-        sink.call(self.layout.injected(InjectedKind::Helper(hook)).0);
-    }
-
-    /// `frame = enter(index)`, or `begin`.
+    /// `id = base + index; token = enter(id)`, or `begin`.
     pub fn open(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, frame: Frame) {
-        sink.i32_const(index as i32);
-        self.call_helper(sink, hook);
-        sink.local_set(frame.0);
+        self.id(sink, index);
+        sink.local_tee(frame.id);
+        self.call(sink, hook);
+        sink.local_set(frame.token);
     }
 
-    /// `exit(frame)`, or `end`, where the frame is surely open: the helper looks at the token. What is on the stack stays
-    /// there.
+    /// `if token { exit(id, token) }`, or `unwind`, or `end`. What is on the stack stays there.
     pub fn close(&self, sink: &mut InstructionSink<'_>, hook: Hook, frame: Frame) {
-        sink.local_get(frame.0);
-        self.call_helper(sink, hook);
-    }
-
-    /// `if token { exit(frame) }`, or `unwind`: a call is dear where the gate is closed.
-    pub fn close_gated(&self, sink: &mut InstructionSink<'_>, hook: Hook, frame: Frame) {
-        sink.local_get(frame.0).i32_wrap_i64().if_(BlockType::Empty);
-        self.close(sink, hook, frame);
+        sink.local_get(frame.token).if_(BlockType::Empty);
+        sink.local_get(frame.id).local_get(frame.token);
+        self.call(sink, hook);
         sink.end();
     }
 
@@ -68,42 +70,13 @@ impl Hooks<'_> {
         self.count(sink, index);
         match self.layout.counter(index).expect("a hooked function has a counter or a gate") {
             Counter::Full(global) => {
-                sink.global_get(global);
-                if self.seed.is(Mutant::GateInverted) {
-                    sink.i64_const(0).i64_lt_s();
-                } else {
-                    // Leading zeros: none where bit 63 is set. A byte less than a comparison with 0.
-                    sink.i64_clz().i32_wrap_i64();
-                }
+                sink.global_get(global).i64_const(0);
+                if self.seed.is(Mutant::GateInverted) { sink.i64_lt_s() } else { sink.i64_ge_s() }
             }
-            Counter::Gate { global, bit } => {
-                sink.global_get(global).i32_const(1 << bit).i32_and();
-            }
+            Counter::Gate { global, bit } => sink.global_get(global).i32_const(1 << bit).i32_and(),
         };
         sink.if_(BlockType::Empty);
         self.open(sink, Hook::Enter, index, frame);
         sink.end();
-    }
-
-    /// The helper of a hook that opens a frame: index in, frame out.
-    pub fn opening_helper(&self, hook: Hook) -> Function {
-        let mut function = Function::new([]);
-        let mut sink = function.instructions();
-        sink.local_get(0).global_get(self.layout.base()).i32_add().local_tee(0);
-        self.call(&mut sink, hook);
-        sink.i64_extend_i32_u().local_get(0).i64_extend_i32_u().i64_const(32).i64_shl().i64_or();
-        sink.end();
-        function
-    }
-
-    /// The helper of a hook that closes frames: skipped where the token is 0 (rule T1).
-    pub fn closing_helper(&self, hook: Hook) -> Function {
-        let mut function = Function::new([]);
-        let mut sink = function.instructions();
-        sink.local_get(0).i32_wrap_i64().if_(BlockType::Empty);
-        sink.local_get(0).i64_const(32).i64_shr_u().i32_wrap_i64().local_get(0).i32_wrap_i64();
-        self.call(&mut sink, hook);
-        sink.end().end();
-        function
     }
 }

@@ -5,7 +5,7 @@ use waspect_abi::{ABI_VERSION, Hook};
 
 use super::accessors;
 use super::hooks::{Frame, Hooks};
-use super::layout::{Access, Injected, InjectedKind, Layout, alloc_hook, knows_addresses};
+use super::layout::{Injected, InjectedKind, Layout, alloc_hook, knows_addresses};
 use crate::info::{FunctionType, ModuleInfo};
 use crate::mutants::Mutant;
 use crate::plan::{Allocator, Plan, Shape};
@@ -24,17 +24,8 @@ pub(super) fn body(info: &ModuleInfo, plan: &Plan, layout: &Layout, injected: &I
         InjectedKind::Allocator(index) => {
             writer.allocator(plan.allocator(index).expect("the layout was made from this plan"))
         }
-        InjectedKind::Helper(hook) => match hook {
-            Hook::Enter | Hook::Begin => writer.hooks.opening_helper(hook),
-            _ => writer.hooks.closing_helper(hook),
-        },
-        InjectedKind::Counter(part) => match part {
-            Access::Get => accessors::get(layout),
-            Access::Set => accessors::set(layout),
-            Access::Reach => accessors::root(layout),
-            Access::Exchange => accessors::exchange(layout),
-            Access::Leaf(leaf) => accessors::leaf(layout, leaf),
-        },
+        InjectedKind::Accessor(access) => accessors::root(info, layout, access),
+        InjectedKind::Leaf(access, leaf) => accessors::leaf(info, layout, access, leaf),
     }
 }
 
@@ -57,7 +48,7 @@ impl Injecting<'_> {
     /// `module`, then the original start function, as a call from the host.
     fn start(&self) -> Function {
         let start = self.info.start.filter(|_| !self.plan.seed.is(Mutant::StartMissed));
-        let mut function = Function::new(start.map(|_| (1, ValType::I64)));
+        let mut function = Function::new(start.map(|_| (Frame::LOCALS, ValType::I32)));
         let mut sink = function.instructions();
         let (high, low) = self.plan.build.halves();
         sink.i32_const(ABI_VERSION as i32).i32_const(high as i32).i32_const(low as i32);
@@ -65,7 +56,7 @@ impl Injecting<'_> {
         self.hooks.call(&mut sink, Hook::Module);
         sink.global_set(self.layout.base());
         if let Some(start) = start {
-            let frame = Frame(0);
+            let frame = Frame::at(0);
             self.hooks.open(&mut sink, Hook::Begin, start, frame);
             sink.call(self.layout.function(start).0);
             self.hooks.close(&mut sink, Hook::End, frame);
@@ -78,8 +69,8 @@ impl Injecting<'_> {
     /// everything else leans on.
     fn around(&self, index: u32, open: Hook, close: Hook) -> Function {
         let params = self.params(index);
-        let frame = Frame(params);
-        let mut function = Function::new([(1, ValType::I64)]);
+        let frame = Frame::at(params);
+        let mut function = Function::new([(Frame::LOCALS, ValType::I32)]);
         let mut sink = function.instructions();
         if open == Hook::Enter {
             self.hooks.count(&mut sink, index);
