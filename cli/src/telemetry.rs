@@ -55,8 +55,6 @@ pub struct Started {
     pub service: String,
     /// The trace that the environment says we belong to.
     pub parent: Option<Parent>,
-    /// False when nobody takes spans, so that none are made.
-    pub spans: bool,
     endpoint: Option<String>,
     errors: Arc<Mutex<Errors>>,
     trace_error: Arc<Mutex<Option<anyhow::Error>>>,
@@ -114,7 +112,6 @@ impl Telemetry {
             observer: builder.build().context("observation cannot start")?,
             service,
             parent: parent(),
-            spans: self.trace.is_some() || !urls.is_empty(),
             endpoint: (!urls.is_empty()).then(|| urls.join(" and ")),
             errors,
             trace_error,

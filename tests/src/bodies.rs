@@ -23,10 +23,10 @@ pub fn mutated_module(seed: u64) {
     for _ in 0..1 + random.below(4) {
         let at = 8 + random.below(module.len() - 8);
         match random.below(4) {
-            0 => module[at] = random.next() as u8,
+            0 => module[at] = random.number() as u8,
             1 => module[at] ^= 1 << random.below(8),
             2 => drop(module.remove(at)),
-            _ => module.insert(at, random.next() as u8),
+            _ => module.insert(at, random.number() as u8),
         }
         if module.len() < 16 {
             break;

@@ -53,7 +53,7 @@ fn any_bytes_as_a_manifest() {
         let mut near =
             waspect_abi::Manifest { name: "m".into(), function_count: 9, ..Default::default() }.encode_bytes();
         let at = random.below(near.len());
-        near[at] = random.next() as u8;
+        near[at] = random.number() as u8;
         bodies::manifest(&near);
     });
 }

