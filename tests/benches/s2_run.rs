@@ -33,7 +33,7 @@ struct Guest {
 
 const GUESTS: [Guest; 3] = [
     Guest { name: "sqlite", arguments: &["5000"], invoke: None },
-    Guest { name: "quickjs", arguments: &["12"], invoke: None },
+    Guest { name: "quickjs", arguments: &["60"], invoke: None },
     Guest { name: "fib", arguments: &[], invoke: Some(("fib", 27)) },
 ];
 
