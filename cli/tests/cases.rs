@@ -28,6 +28,8 @@ static VOLATILE: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         // Headings over columns of durations.
         (r" *\b(TOTAL|SELF|P50|P99|SHARE)\b", " $1"),
         (r" +<time>", " <time>"),
+        // Empty cells, which are as wide as the durations above and below them.
+        (r"(?m) +-( |$)", " -$1"),
         (r"/[^ ]*/waspect-case-[A-Za-z0-9]+", "%tmp"),
     ]
     .map(|(pattern, replacement)| (Regex::new(pattern).expect("a pattern of ours"), replacement))
