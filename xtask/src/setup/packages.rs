@@ -1,4 +1,4 @@
-//! Packages from npm, PyPI and crates.io, installed below `target/` and nowhere else, so that neither rights nor a
+//! Packages from npm, PyPI and the Rust registry, installed below `target/` and nowhere else, so that neither rights nor a
 //! distribution's rules about its own Python (PEP 668) matter.
 
 use std::env;
