@@ -102,7 +102,7 @@ impl Aggregator {
         let mut places = Vec::with_capacity(delta.functions.len());
         let mut closed = 0_u64;
         for function in &delta.functions {
-            closed = closed.saturating_add(function.closed);
+            closed = closed.saturating_add(function.figures.closed);
             let module = modules[function.module as usize];
             let counts =
                 function.histogram.map(|histogram| &delta.buckets[histogram.at as usize..][..histogram.len as usize]);

@@ -6,7 +6,7 @@ use waspect_abi::manifest::Kind;
 use waspect_abi::{BuildId, Manifest};
 
 use crate::delta::{FunctionDelta, ModuleDelta};
-use crate::functions::HeapFigures;
+use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::instances::InstanceFigures;
 use crate::otlp::traces::Named;
@@ -64,36 +64,6 @@ pub(crate) struct Function {
     named: Named,
 }
 
-/// Figures that add up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
-    pub(crate) calls: u64,
-    pub(crate) closed: u64,
-    pub(crate) total: u64,
-    pub(crate) own: u64,
-    pub(crate) errors: u64,
-    pub(crate) unwound: u64,
-    pub(crate) heap: HeapFigures,
-}
-
-impl Figures {
-    pub(crate) fn merge(&mut self, other: &Figures) {
-        let add = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
-        add(&mut self.calls, other.calls);
-        add(&mut self.closed, other.closed);
-        add(&mut self.total, other.total);
-        add(&mut self.own, other.own);
-        add(&mut self.errors, other.errors);
-        add(&mut self.unwound, other.unwound);
-        add(&mut self.heap.allocations, other.heap.allocations);
-        add(&mut self.heap.bytes, other.heap.bytes);
-        add(&mut self.heap.leaked_allocations, other.heap.leaked_allocations);
-        add(&mut self.heap.leaked_bytes, other.heap.leaked_bytes);
-        self.heap.live_bytes = self.heap.live_bytes.wrapping_add(other.heap.live_bytes);
-        self.heap.live_allocations = self.heap.live_allocations.wrapping_add(other.heap.live_allocations);
-    }
-}
-
 impl Catalog {
     pub(crate) fn new(histograms_max: usize) -> Catalog {
         Catalog {
@@ -146,17 +116,9 @@ impl Catalog {
     ) -> u32 {
         let place = self.function_place(module, delta.index);
         let function = &mut self.functions[place as usize];
-        function.figures.merge(&Figures {
-            calls: delta.calls,
-            closed: delta.closed,
-            total: delta.total,
-            own: delta.own,
-            errors: delta.errors,
-            unwound: delta.unwound,
-            heap: delta.heap,
-        });
-        function.recent.0 = function.recent.0.saturating_add(delta.closed);
-        function.recent.1 = function.recent.1.saturating_add(delta.own);
+        function.figures.merge(&delta.figures);
+        function.recent.0 = function.recent.0.saturating_add(delta.figures.closed);
+        function.recent.1 = function.recent.1.saturating_add(delta.figures.own);
         function.live_max = function.live_max.max(delta.live_max);
         if let (Some(histogram), Some(counts)) = (&delta.histogram, counts) {
             if function.histogram.is_none() && self.histograms_free > 0 {

@@ -6,7 +6,7 @@ use waspect_abi::{BuildId, Manifest};
 
 use crate::drops::Drops;
 use crate::failure::Failure;
-use crate::functions::HeapFigures;
+use crate::figures::Figures;
 use crate::instances::InstanceFigures;
 use crate::spans::{Candidate, Trace};
 use crate::tree;
@@ -79,13 +79,7 @@ impl ModuleDelta {
 pub(crate) struct FunctionDelta {
     pub(crate) module: u32,
     pub(crate) index: u32,
-    pub(crate) calls: u64,
-    pub(crate) closed: u64,
-    pub(crate) total: u64,
-    pub(crate) own: u64,
-    pub(crate) errors: u64,
-    pub(crate) unwound: u64,
-    pub(crate) heap: HeapFigures,
+    pub(crate) figures: Figures,
     pub(crate) live_max: u64,
     pub(crate) histogram: Option<HistogramDelta>,
 }

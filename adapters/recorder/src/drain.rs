@@ -3,8 +3,9 @@
 use waspect_abi::semconv::DropReason;
 
 use crate::delta::{Delta, FunctionDelta, HistogramDelta, ModuleDelta, NodeDelta};
+use crate::figures::{Figures as FunctionFigures, HeapFigures};
 use crate::frame::flag;
-use crate::functions::{HeapFigures, NONE, SHARED_HISTOGRAM};
+use crate::functions::{NONE, SHARED_HISTOGRAM};
 use crate::histogram::Histogram;
 use crate::lane::Lane;
 use crate::tree::{self, Figures, OVERFLOW};
@@ -117,13 +118,15 @@ impl Recorder {
             delta.functions.push(FunctionDelta {
                 module: self.instances.all[function.instance as usize].module,
                 index: function.index,
-                calls: calls - std::mem::replace(&mut function.told, calls),
-                closed: std::mem::take(&mut function.closed),
-                total: std::mem::take(&mut function.total),
-                own: std::mem::take(&mut function.own),
-                errors: std::mem::take(&mut function.errors),
-                unwound: std::mem::take(&mut function.unwound),
-                heap,
+                figures: FunctionFigures {
+                    calls: calls - std::mem::replace(&mut function.told, calls),
+                    closed: std::mem::take(&mut function.closed),
+                    total: std::mem::take(&mut function.total),
+                    own: std::mem::take(&mut function.own),
+                    errors: std::mem::take(&mut function.errors),
+                    unwound: std::mem::take(&mut function.unwound),
+                    heap,
+                },
                 live_max: function.live_max,
                 histogram,
             });

@@ -1,5 +1,6 @@
 //! Functions that were met, by id: a dense table, so that a hook finds its function in one step.
 
+use crate::figures::HeapFigures;
 use crate::histogram::Histogram;
 
 /// The place of no function.
@@ -37,17 +38,6 @@ pub(crate) struct Function {
     /// Live bytes since the instance began, and the most there were.
     pub(crate) live: i64,
     pub(crate) live_max: u64,
-}
-
-/// Allocations charged to a function since the last drain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HeapFigures {
-    pub(crate) allocations: u64,
-    pub(crate) bytes: u64,
-    pub(crate) live_allocations: i64,
-    pub(crate) live_bytes: i64,
-    pub(crate) leaked_allocations: u64,
-    pub(crate) leaked_bytes: u64,
 }
 
 impl Function {

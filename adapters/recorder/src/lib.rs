@@ -18,6 +18,7 @@ mod delta;
 mod drain;
 mod drops;
 mod failure;
+mod figures;
 mod flight;
 mod frame;
 mod functions;

@@ -3,7 +3,8 @@
 use waspect_abi::semconv::{Instrument, Metric, attribute, metric};
 
 use crate::aggregator::Totals;
-use crate::catalog::{Figures, Module};
+use crate::catalog::Module;
+use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::otlp::metrics::{Number, Times, histogram, metric as append, point};
 use crate::series::{self, Attribute, ModuleTold, Series};

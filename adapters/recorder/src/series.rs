@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use waspect_abi::semconv::attribute;
 
-use crate::catalog::{Catalog, Figures};
+use crate::catalog::Catalog;
+use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::otlp::wire;
 
