@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::delta::Delta;
 use crate::drops::Drops;
+use crate::exemplar::Exemplar;
 use crate::functions::NONE;
 use crate::governor::Governor;
 use crate::histogram::Histogram;
@@ -179,8 +180,11 @@ impl Aggregator {
                 self.drops.count(DropReason::Span);
                 continue;
             }
-            let named = catalog.named(places[span.function as usize]);
-            traces::span(spans, scratch, span, named, |function| catalog.name(places[function as usize]));
+            let function = places[span.function as usize];
+            traces::span(spans, scratch, span, catalog.named(function), |function| {
+                catalog.name(places[function as usize])
+            });
+            catalog.exemplify(function, Exemplar::of(span));
             self.spans_waiting += 1;
             self.totals.spans += 1;
         }

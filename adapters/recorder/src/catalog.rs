@@ -6,6 +6,7 @@ use waspect_abi::manifest::Kind;
 use waspect_abi::{BuildId, Manifest};
 
 use crate::delta::{FunctionDelta, ModuleDelta};
+use crate::exemplar::{self, Exemplar};
 use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::instances::InstanceFigures;
@@ -59,6 +60,7 @@ pub(crate) struct Function {
     pub(crate) figures: Figures,
     pub(crate) live_max: u64,
     pub(crate) histogram: Option<Box<Histogram>>,
+    pub(crate) exemplar: Option<Exemplar>,
     /// Timed calls and self time since the governor looked last.
     pub(crate) recent: (u64, u64),
     named: Named,
@@ -130,6 +132,12 @@ impl Catalog {
             target.merge(sum, min, max, zero, histogram.first as usize, counts);
         }
         place
+    }
+
+    /// A call of a function that leads to its trace.
+    pub(crate) fn exemplify(&mut self, function: u32, call: Exemplar) {
+        let known = &mut self.functions[function as usize].exemplar;
+        *known = exemplar::slowest(known.take().into_iter().chain([call]));
     }
 
     pub(crate) fn name(&self, function: u32) -> &str {

@@ -17,6 +17,7 @@ mod context;
 mod delta;
 mod drain;
 mod drops;
+mod exemplar;
 mod failure;
 mod figures;
 mod flight;

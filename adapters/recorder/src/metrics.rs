@@ -4,6 +4,7 @@ use waspect_abi::semconv::{Instrument, Metric, attribute, metric};
 
 use crate::aggregator::Totals;
 use crate::catalog::Module;
+use crate::exemplar::Exemplar;
 use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::otlp::metrics::{Number, Times, histogram, metric as append, point};
@@ -93,7 +94,8 @@ impl Aggregator {
         let Aggregator { exported, catalog, shared_histogram, .. } = self;
         let mut add = |out: &mut Output, series: &mut Series, more: Option<&Histogram>| {
             let merged = series.histogram(catalog, more);
-            out.histogram(&mut points, &metric, &series.attributes, &merged, series.histogram_told.as_deref());
+            let (told, exemplar) = (series.histogram_told.as_deref(), series.take_exemplar(catalog));
+            out.histogram(&mut points, &metric, &series.attributes, &merged, told, exemplar);
             if is_delta {
                 series.histogram_told = Some(Box::new(merged));
             }
@@ -144,7 +146,7 @@ impl Aggregator {
         let (metric, mut points) = (metric::WASM_MEMORY_FINAL_SIZE, Vec::new());
         for ((module, told), attributes) in modules.iter().zip(&mut exported.modules).zip(&attributes) {
             let Some(sizes) = &module.final_memory else { continue };
-            out.histogram(&mut points, &metric, attributes, sizes, told.final_memory.as_deref());
+            out.histogram(&mut points, &metric, attributes, sizes, told.final_memory.as_deref(), None);
             if out.times.is_delta(metric.instrument) {
                 told.final_memory = Some(sizes.clone());
             }
@@ -207,9 +209,10 @@ impl Output {
         attributes: &[Attribute],
         all: &Histogram,
         told: Option<&Histogram>,
+        exemplar: Option<Exemplar>,
     ) {
         let before = points.len();
-        histogram(points, metric, &self.times, &series::encode(attributes, 1), all, told);
+        histogram(points, metric, &self.times, &series::encode(attributes, 1), all, told, exemplar);
         self.items += u64::from(points.len() > before);
     }
 }

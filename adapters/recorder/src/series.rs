@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use waspect_abi::semconv::attribute;
 
 use crate::catalog::Catalog;
+use crate::exemplar::{self, Exemplar};
 use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::otlp::wire;
@@ -158,5 +159,12 @@ impl Series {
             }
         }
         merged
+    }
+
+    /// The slowest call of its functions that has a span, once.
+    pub(crate) fn take_exemplar(&self, catalog: &mut Catalog) -> Option<Exemplar> {
+        exemplar::slowest(
+            self.functions.iter().filter_map(|function| catalog.functions[*function as usize].exemplar.take()),
+        )
     }
 }

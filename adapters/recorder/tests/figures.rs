@@ -6,7 +6,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{exemplar, metric::Data};
 use serde_json::json;
 use support::random::Random;
 use waspect_abi::manifest::Function;
@@ -181,6 +181,32 @@ fn wide_histograms_are_exported_at_a_lower_scale() {
         positive.bucket_counts.iter().zip(positive.offset..).filter(|(count, _)| **count > 0).map(|(_, i)| i).collect();
     assert_eq!(found, expected);
     assert_eq!((point.min, point.max), (Some(1e-9), Some(60.0)));
+}
+
+#[test]
+fn a_histogram_leads_to_the_span_of_its_slowest_call_once() {
+    let (mut recorder, mut aggregator) = start(&Config::default(), &["a"]);
+    let mut time = 0;
+    let mut told = |durations: &[u64]| {
+        for duration in durations {
+            call(&mut recorder, &mut time, 0, *duration);
+        }
+        aggregator.merge(recorder.drain(Timestamp(time)));
+        let spans = aggregator.take_traces().map_or_else(Vec::new, |batch| support::spans(&batch.bytes));
+        let metrics = support::metrics(&aggregator.metrics(time).bytes);
+        let Some(Data::ExponentialHistogram(histogram)) = &metrics["wasm.function.duration"].data else { panic!() };
+        (spans, histogram.data_points[0].exemplars.clone())
+    };
+    let (spans, exemplars) = told(&[200_000, 3_000_000, 1_000_000]);
+    let [exemplar] = &exemplars[..] else { panic!("{exemplars:?}") };
+    let slowest = spans.iter().max_by_key(|span| span.end_time_unix_nano - span.start_time_unix_nano).unwrap();
+    assert_eq!((&exemplar.trace_id, &exemplar.span_id), (&slowest.trace_id, &slowest.span_id));
+    assert_eq!(exemplar.value, Some(exemplar::Value::AsDouble(0.003)));
+    assert_eq!(exemplar.time_unix_nano, slowest.end_time_unix_nano);
+    let (_, exemplars) = told(&[]);
+    assert_eq!(exemplars, []);
+    let (spans, exemplars) = told(&[150_000]);
+    assert_eq!((exemplars.len(), &exemplars[0].span_id), (1, &spans[0].span_id));
 }
 
 #[test]

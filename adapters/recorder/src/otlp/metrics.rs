@@ -4,6 +4,7 @@ use waspect_abi::semconv::{Instrument, Metric};
 
 use super::wire;
 use crate::Temporality;
+use crate::exemplar::Exemplar;
 use crate::histogram::{BYTES, BYTES_SHIFT, Histogram, INDEX_MIN, SCALE};
 
 const DELTA: u64 = 1;
@@ -90,6 +91,7 @@ pub(crate) fn histogram(
     attributes: &[u8],
     histogram: &Histogram,
     told: Option<&Histogram>,
+    exemplar: Option<Exemplar>,
 ) {
     // Divided, not multiplied: 60 s are 60.0 then.
     let (per_unit, shift) = if histogram.factor == BYTES { (1.0, BYTES_SHIFT) } else { (1e9, 0) };
@@ -123,6 +125,14 @@ pub(crate) fn histogram(
         wire::signed(out, 6, scale);
         wire::fixed64(out, 7, zero);
         wire::message(out, 8, |out| buckets(out, &counts));
+        if let Some(exemplar) = exemplar {
+            wire::message(out, 11, |out| {
+                wire::fixed64(out, 2, exemplar.end_unix_ns);
+                wire::double(out, 3, exemplar.duration_ns as f64 / per_unit);
+                wire::bytes(out, 4, &exemplar.span_id);
+                wire::bytes(out, 5, &exemplar.trace_id);
+            });
+        }
         if told.is_none() {
             wire::double(out, 12, histogram.min as f64 / per_unit);
             wire::double(out, 13, histogram.max as f64 / per_unit);
