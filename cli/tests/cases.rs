@@ -4,6 +4,7 @@
 //! ;; RUN: plan %                `%` is the module, `%tmp` an empty directory; runs in `cases/`
 //! ;; RUN[json]: plan % --json   a further run, its files are `name.json.stdout`, `name.json.stderr`
 //! ;; EXIT: 134                  exit code of the run above, 0 unless said
+//! ;; ENV: NAME=VALUE            a variable of the run above, which has no others
 //! ```
 //!
 //! `BLESS=1 cargo test -p waspect --test cases` writes the files; read the diff, then commit. An empty output has no file.
@@ -40,6 +41,7 @@ struct Run {
     wat: PathBuf,
     name: String,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
     exit: i32,
 }
 
@@ -62,6 +64,9 @@ fn runs_of(wat: &Path) -> Vec<Run> {
     for line in text.lines().map_while(|line| line.strip_prefix(";; ")) {
         if let Some(exit) = line.strip_prefix("EXIT: ") {
             runs.last_mut().expect("EXIT follows RUN").exit = exit.trim().parse().expect("an exit code");
+        } else if let Some(variable) = line.strip_prefix("ENV: ") {
+            let (name, value) = variable.trim().split_once('=').expect("ENV: NAME=VALUE");
+            runs.last_mut().expect("ENV follows RUN").variables.push((name.to_owned(), value.to_owned()));
         } else if let Some(rest) = line.strip_prefix("RUN") {
             let (name, arguments) = rest.split_once(": ").expect("RUN: arguments");
             let name = match name.trim_matches(['[', ']']) {
@@ -69,7 +74,7 @@ fn runs_of(wat: &Path) -> Vec<Run> {
                 name => format!("{stem}.{name}"),
             };
             let arguments = arguments.split_whitespace().map(str::to_owned).collect();
-            runs.push(Run { wat: wat.to_owned(), name, arguments, exit: 0 });
+            runs.push(Run { wat: wat.to_owned(), name, arguments, variables: Vec::new(), exit: 0 });
         }
     }
     assert!(!runs.is_empty(), "{} has no line `;; RUN: arguments`", wat.display());
@@ -89,6 +94,7 @@ fn check(run: Run) -> Result<(), Failed> {
         .args(arguments)
         .current_dir(directory)
         .env_clear()
+        .envs(run.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .output()?;
     if output.status.code() != Some(run.exit) {
