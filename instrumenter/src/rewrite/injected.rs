@@ -24,8 +24,7 @@ pub(super) fn body(info: &ModuleInfo, plan: &Plan, layout: &Layout, injected: &I
         InjectedKind::Allocator(index) => {
             writer.allocator(plan.allocator(index).expect("the layout was made from this plan"))
         }
-        InjectedKind::Accessor(access) => accessors::root(info, layout, access),
-        InjectedKind::Leaf(access, leaf) => accessors::leaf(info, layout, access, leaf),
+        InjectedKind::Counter(part) => accessors::part(layout, part),
     }
 }
 

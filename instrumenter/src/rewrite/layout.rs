@@ -38,17 +38,36 @@ pub(super) enum InjectedKind {
     Thunk(u32),
     /// Stands for an allocator wherever its address is taken.
     Reference(u32),
-    /// The exported accessor and setter.
-    Accessor(Access),
-    /// The part of an accessor for one run of functions.
-    Leaf(Access, u32),
+    /// Reads and writes counters.
+    Counter(Access),
 }
 
-/// Which of the two accessors.
+/// The parts of the accessors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
+    /// Exported.
     Get,
+    /// Exported.
     Set,
+    /// Finds a leaf.
+    Reach,
+    /// Reads and writes one counter.
+    Exchange,
+    /// Names the counters of one run of functions.
+    Leaf(u32),
+}
+
+/// The globals through which the parts of the accessors talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scratch {
+    /// Counters until the one in question.
+    Left,
+    /// What it was.
+    Old,
+    /// The bits that it keeps.
+    Keep,
+    /// The bits that it gets.
+    New,
 }
 
 /// A global that the output adds.
@@ -67,8 +86,10 @@ pub(super) enum Counter {
     Gate { global: u32, bit: u32 },
 }
 
-/// Functions that share one leaf of the accessors: what a `br_table` may hold without an engine minding.
-pub(super) const LEAF_FUNCTIONS: u32 = 512;
+/// Fewest counters, or words of gates, of a leaf of the accessors: whoever wants one of them walks them all.
+const LEAF_COUNTERS_MIN: u32 = 16;
+/// Most leaves: a flat `br_table` of 60,000 arms took an engine 12 s to compile.
+const LEAVES_MAX: u32 = 1024;
 
 /// Where a `call` leads.
 pub(super) enum Target {
@@ -78,6 +99,7 @@ pub(super) enum Target {
 }
 
 const NONE: u32 = u32::MAX;
+const SCRATCH_GLOBALS: u32 = 4;
 
 /// Where everything stands in the output.
 pub(crate) struct Layout {
@@ -98,6 +120,8 @@ pub(crate) struct Layout {
     gate_masks: Vec<u32>,
     globals_original: u32,
     globals_added: u32,
+    /// The first of the accessors' scratch globals.
+    scratch: u32,
     mode: Mode,
     gates_only: bool,
 }
@@ -120,6 +144,7 @@ impl Layout {
             gate_masks: Vec::new(),
             globals_original: info.globals.len() as u32,
             globals_added: 0,
+            scratch: 0,
             mode: plan.mode,
             gates_only: plan.gates_only,
         };
@@ -129,7 +154,7 @@ impl Layout {
             layout.place_block_types(info, plan);
             layout.place_functions(info, plan);
         }
-        layout.place_accessors(plan);
+        layout.place_accessors();
         Ok(layout)
     }
 
@@ -198,10 +223,32 @@ impl Layout {
         is_set.then(|| Counter::Gate { global: self.counters[word], bit: index % 32 })
     }
 
-    /// The global of 32 gates and which of its bits are gates, by original index / 32.
-    pub(super) fn gate_word(&self, word: u32) -> Option<(u32, u32)> {
-        let mask = self.gate_masks.get(word as usize).copied().filter(|mask| *mask != 0)?;
-        Some((self.counters[word as usize], mask))
+    /// The global of a counter by its place, which is the original function index, or that of a word of gates with the bits
+    /// that are gates: its place is the index / 32.
+    pub(super) fn counter_global(&self, place: u32) -> Option<(u32, Option<u32>)> {
+        let global = self.counters.get(place as usize).copied().filter(|global| *global != NONE)?;
+        Some((global, self.gate_masks.get(place as usize).copied()))
+    }
+
+    /// How many counters a leaf of the accessors has: a power of two.
+    pub(super) fn leaf_counters(&self) -> u32 {
+        (self.counters.len() as u32).div_ceil(LEAVES_MAX).next_power_of_two().max(LEAF_COUNTERS_MIN)
+    }
+
+    /// The leaves of the accessors, by place / [`leaf_counters`](Layout::leaf_counters); none where no counter is.
+    pub(super) fn leaves(&self) -> Vec<Option<OutputIndex>> {
+        let mut leaves = vec![None; self.counters.len().div_ceil(self.leaf_counters() as usize)];
+        for (at, injected) in self.injected.iter().enumerate() {
+            if let InjectedKind::Counter(Access::Leaf(leaf)) = injected.kind {
+                leaves[leaf as usize] = Some(self.injected_index(at));
+            }
+        }
+        leaves
+    }
+
+    /// A scratch global of the accessors.
+    pub(super) fn scratch(&self, which: Scratch) -> u32 {
+        self.scratch + which as u32
     }
 
     /// What turns a stored counter into the one that the accessors show (see [`Counter::Full`]), and back.
@@ -229,6 +276,11 @@ impl Layout {
         self.injected.iter().position(|injected| injected.kind == kind).map(|at| self.injected_index(at))
     }
 
+    /// A part of the accessors.
+    pub(super) fn access(&self, part: Access) -> OutputIndex {
+        self.find(InjectedKind::Counter(part)).expect("the layout has every part of the accessors")
+    }
+
     pub(super) fn injected_index(&self, at: usize) -> OutputIndex {
         OutputIndex(self.original + self.hooks.len() as u32 + at as u32)
     }
@@ -237,7 +289,7 @@ impl Layout {
     pub(super) fn accessor_exports(&self) -> impl Iterator<Item = (&'static str, OutputIndex)> {
         [(COUNTER_GET_EXPORT, Access::Get), (COUNTER_SET_EXPORT, Access::Set)]
             .into_iter()
-            .filter_map(|(name, access)| Some((name, self.find(InjectedKind::Accessor(access))?)))
+            .filter_map(|(name, access)| Some((name, self.find(InjectedKind::Counter(access))?)))
     }
 
     /// The globals that the output adds, in order.
@@ -246,7 +298,8 @@ impl Layout {
         let masks = self.gate_masks.iter().filter(|mask| **mask != 0).map(|mask| NewGlobal::I32(*mask));
         let full = if self.gates_only { &[][..] } else { &self.counters };
         let full = full.iter().filter(|global| **global != NONE).map(|_| NewGlobal::I64(0));
-        base.into_iter().chain(masks).chain(full)
+        let scratch = [NewGlobal::I32(0), NewGlobal::I64(0), NewGlobal::I64(0), NewGlobal::I64(0)];
+        base.into_iter().chain(masks).chain(full).chain(scratch)
     }
 
     /// Checks what engines refuse, before a byte is written.
@@ -295,7 +348,8 @@ impl Layout {
                 global
             })
             .collect();
-        self.globals_added = next - self.globals_original;
+        self.scratch = next;
+        self.globals_added = next + SCRATCH_GLOBALS - self.globals_original;
     }
 
     fn place_hooks(&mut self, info: &ModuleInfo, plan: &Plan) {
@@ -372,25 +426,23 @@ impl Layout {
         }
     }
 
-    fn place_accessors(&mut self, plan: &Plan) {
-        if !(0..self.original).any(|index| self.counter(index).is_some()) {
-            return;
-        }
-        for access in [Access::Get, Access::Set] {
-            let (params, results) = match access {
-                Access::Get => ([ValType::I32].as_slice().into(), [ValType::I64].as_slice().into()),
-                Access::Set => ([ValType::I32, ValType::I64].as_slice().into(), Box::default()),
+    fn place_accessors(&mut self) {
+        let leaf_counters = self.leaf_counters() as usize;
+        let mut parts = vec![Access::Exchange, Access::Reach, Access::Get, Access::Set];
+        let leaves = self.counters.chunks(leaf_counters).zip(0..);
+        let used = leaves.filter(|(run, _)| run.iter().any(|global| *global != NONE));
+        parts.extend(used.map(|(_, leaf)| Access::Leaf(leaf)));
+        for part in parts {
+            let (params, results): (&[ValType], &[ValType]) = match part {
+                Access::Get => (&[ValType::I32], &[ValType::I64]),
+                Access::Set => (&[ValType::I32, ValType::I64], &[]),
+                Access::Reach => (&[ValType::I32], &[]),
+                Access::Exchange => (&[ValType::I64], &[ValType::I64]),
+                Access::Leaf(_) => (&[], &[]),
             };
-            let type_index = self.types.intern(params, results);
-            self.inject(InjectedKind::Accessor(access), type_index);
-            for leaf in 0..self.original.div_ceil(LEAF_FUNCTIONS) {
-                let mut run = leaf * LEAF_FUNCTIONS..self.original.min((leaf + 1) * LEAF_FUNCTIONS);
-                if run.any(|index| self.counter(index).is_some()) {
-                    self.inject(InjectedKind::Leaf(access, leaf), type_index);
-                }
-            }
+            let type_index = self.types.intern(params.into(), results.into());
+            self.inject(InjectedKind::Counter(part), type_index);
         }
-        debug_assert_eq!(plan.gates_only, self.gates_only);
     }
 
     fn inject(&mut self, kind: InjectedKind, type_index: u32) -> OutputIndex {

@@ -68,18 +68,17 @@ fn injected_name(kind: InjectedKind, info: &ModuleInfo) -> String {
         "" => format!("func[{index}]"),
         name => name.to_string(),
     };
-    let access = |access| match access {
-        Access::Get => "get",
-        Access::Set => "set",
-    };
     match kind {
         InjectedKind::Start => "waspect.start".to_string(),
         InjectedKind::HostCall(index) => format!("waspect.host:{}", name(index)),
         InjectedKind::Allocator(index) => format!("waspect.alloc:{}", name(index)),
         InjectedKind::Thunk(index) => format!("waspect.boundary:{}", name(index)),
         InjectedKind::Reference(index) => format!("waspect.entry:{}", name(index)),
-        InjectedKind::Accessor(of) => format!("waspect.counter_{}", access(of)),
-        InjectedKind::Leaf(of, leaf) => format!("waspect.counter_{}.{leaf}", access(of)),
+        InjectedKind::Counter(Access::Get) => "waspect.counter_get".to_string(),
+        InjectedKind::Counter(Access::Set) => "waspect.counter_set".to_string(),
+        InjectedKind::Counter(Access::Reach) => "waspect.counter_reach".to_string(),
+        InjectedKind::Counter(Access::Exchange) => "waspect.counter_exchange".to_string(),
+        InjectedKind::Counter(Access::Leaf(leaf)) => format!("waspect.counter.{leaf}"),
     }
 }
 
