@@ -10,9 +10,9 @@ use waspect_tests::{assets, parallel};
 const BODY_NET_MAX: f64 = 40.0;
 /// Bytes of a thunk, indices aside.
 const THUNK_NET_MAX: f64 = 30.0;
-/// Growth of the median module in percent. The bar is 8, and is not met yet: 29 of the 48 modules are small contracts, and a
-/// function costs about 30 bytes outside its body (counter, accessors). This keeps what is reached.
-const MEDIAN_PERCENT_MAX: f64 = 11.5;
+/// Growth of the median module in percent. The bar is 8, and is not met: 29 of the 48 modules are small contracts, whose
+/// functions take 640 bytes on average and get 59. This keeps what is reached.
+const MEDIAN_PERCENT_MAX: f64 = 10.0;
 
 #[test]
 fn real_modules_grow_by_no_more_than_this() {
