@@ -109,7 +109,12 @@ impl<'a> Prepared<'a> {
     fn round(&self) -> Result<Duration> {
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(MemoryOutputPipe::new(OUTPUT_BYTES_MAX)).arg(self.guest.name).args(self.guest.arguments);
-        let state = State { wasi: wasi.build_p1(), observe: self.observer.observe(), clock: self.clock.clone(), events: Vec::new() };
+        let state = State {
+            wasi: wasi.build_p1(),
+            observe: self.observer.observe(),
+            clock: self.clock.clone(),
+            events: Vec::new(),
+        };
         let mut store = Store::new(self.engine, state);
         let instance = self.linker.instantiate(&mut store, &self.module)?;
         if self.hooks == Hooks::GatesClosed {

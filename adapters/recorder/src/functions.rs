@@ -9,8 +9,9 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// The histogram that functions without one of their own share.
 pub(crate) const SHARED_HISTOGRAM: u32 = 0;
 
-/// A function of one instance, and what it did since the last drain. First what every call touches.
+/// A function of one instance, and what it did since the last drain. First what every call touches, in one cache line.
 #[derive(Clone, Debug, Default)]
+#[repr(C, align(64))]
 pub(crate) struct Function {
     /// Calls entered, ever.
     pub(crate) entered: u64,

@@ -14,8 +14,9 @@ pub(crate) struct Node {
     /// Its function's place in the recorder's table.
     pub(crate) function: u32,
     pub(crate) parent: u32,
-    /// The child that was entered last: most calls repeat.
+    /// The child that was entered last, since most calls repeat, and its function: told here, so that the child is not read.
     cached: u32,
+    cached_function: u32,
     pub(crate) figures: Figures,
 }
 
@@ -65,8 +66,8 @@ impl Tree {
     /// The node of a function called from this node, if it was the last one to be called from it.
     #[inline]
     pub(crate) fn cached_child(&self, parent: u32, function: u32) -> Option<u32> {
-        let cached = self.nodes[parent as usize].cached;
-        (cached > OVERFLOW && self.nodes[cached as usize].function == function).then_some(cached)
+        let Node { cached, cached_function, .. } = self.nodes[parent as usize];
+        (cached > OVERFLOW && cached_function == function).then_some(cached)
     }
 
     #[inline]
@@ -108,7 +109,11 @@ impl Tree {
                 child
             }
         };
-        self.nodes[parent as usize].cached = child;
+        let parent = &mut self.nodes[parent as usize];
+        // Hooks die (H1): while the two disagree, the child is one that no function has.
+        parent.cached = ROOT;
+        parent.cached_function = function;
+        parent.cached = child;
         child
     }
 }
