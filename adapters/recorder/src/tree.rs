@@ -63,11 +63,14 @@ impl Tree {
         self.cached_child(parent, function).unwrap_or_else(|| self.find_child(parent, function))
     }
 
-    /// The node of a function called from this node, if it was the last one to be called from it.
+    /// The node of a function called from this node, if it was the last one to be called from it, or if there is no other.
     #[inline]
     pub(crate) fn cached_child(&self, parent: u32, function: u32) -> Option<u32> {
         let Node { cached, cached_function, .. } = self.nodes[parent as usize];
-        (cached > OVERFLOW && cached_function == function).then_some(cached)
+        if cached > OVERFLOW && cached_function == function {
+            return Some(cached);
+        }
+        (parent == OVERFLOW).then_some(OVERFLOW)
     }
 
     #[inline]
@@ -94,9 +97,6 @@ impl Tree {
     }
 
     fn find_child(&mut self, parent: u32, function: u32) -> u32 {
-        if parent == OVERFLOW {
-            return OVERFLOW;
-        }
         let key = u64::from(parent) << 32 | u64::from(function);
         let child = match self.children.get(key) {
             Some(child) => child,
