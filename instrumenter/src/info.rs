@@ -52,8 +52,8 @@ pub struct ModuleInfo {
     pub tables: u32,
     /// Every global's type, by index, imports first.
     pub globals: Vec<Global>,
-    /// Number of tags, imports included.
-    pub tags: u32,
+    /// Every tag's type index, by index, imports first.
+    pub tags: Vec<u32>,
     /// The start function.
     pub start: Option<u32>,
     /// The producers section: `(field, name, version)`.

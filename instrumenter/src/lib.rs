@@ -64,7 +64,7 @@ pub use error::{Error, Place};
 pub use info::{ModuleInfo, minimal_features};
 pub use options::{Mode, Only, Options, Placement, Role};
 pub use plan::Plan;
-pub use rewrite::rewrite;
+pub use rewrite::{features_added, rewrite};
 pub use waspect_abi::{BuildId, Manifest};
 
 /// An instrumented module.

@@ -6,6 +6,8 @@ pub(crate) const FUNCTIONS_MAX: usize = 1_000_000;
 pub(crate) const TYPES_MAX: usize = 1_000_000;
 /// Globals of a module, imports included.
 pub(crate) const GLOBALS_MAX: usize = 1_000_000;
+/// Memories of a module, imports included.
+pub(crate) const MEMORIES_MAX: usize = 100;
 /// Imports of a module.
 pub(crate) const IMPORTS_MAX: usize = 1_000_000;
 /// Exports of a module.

@@ -41,11 +41,17 @@ pub enum Mutant {
     EndMissed,
     /// A hooked `memory.grow` reports another result than the guest sees.
     GrowResultLost,
+    /// The ring is never flushed when it is full.
+    FlushMissed,
+    /// A record does not move the cursor.
+    CursorStands,
+    /// Another instance's code enters unnoticed.
+    CompanyIgnored,
 }
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Mutant; 17] = [
+    pub const ALL: [Mutant; 20] = [
         Mutant::CallIndexOffByOne,
         Mutant::ReturnDepthShort,
         Mutant::ExitMissedAtEnd,
@@ -63,6 +69,9 @@ impl Mutant {
         Mutant::StartMissed,
         Mutant::EndMissed,
         Mutant::GrowResultLost,
+        Mutant::FlushMissed,
+        Mutant::CursorStands,
+        Mutant::CompanyIgnored,
     ];
 }
 

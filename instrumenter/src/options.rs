@@ -20,7 +20,7 @@ pub struct Options {
     pub only: Option<Only>,
     /// Leaves functions out whose body has fewer bytes.
     pub body_bytes_min: u32,
-    /// Hook allocators and `memory.grow` (mode `calls`).
+    /// Hook allocators and `memory.grow` (modes `calls` and `ring`).
     pub alloc: bool,
     /// Hook calls of imports.
     pub imports: bool,

@@ -1,6 +1,7 @@
 //! Stage 2: what to do with a module, and why not more. Plain data that can be printed; it holds no bytes and changes none.
 
 mod allocators;
+mod crossings;
 mod families;
 mod select;
 
@@ -9,6 +10,7 @@ use std::num::NonZeroUsize;
 
 use waspect_abi::hooks::HOOK_MODULE;
 use waspect_abi::manifest::Mode;
+use waspect_abi::ring::RING_EXPORT;
 use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, MANIFEST_SECTION};
 
 use crate::info::ModuleInfo;
@@ -20,7 +22,7 @@ use crate::{Error, limits};
 pub(crate) use allocators::Shape;
 pub use allocators::{Allocator, Entry};
 
-/// More selected functions than this have gate bits instead of counters (mode `calls`): globals cost at instantiation.
+/// More selected functions than this have gate bits instead of counters (not in mode `counts`): globals cost at instantiation.
 pub const COUNTERS_MAX: usize = 10_000;
 
 /// What to do with a module.
@@ -38,6 +40,8 @@ pub struct Plan {
     pub allocators: Vec<Allocator>,
     /// One bit a function, by index: it belongs to an allocator's family, and calls allocators unreported.
     pub(crate) inside: Vec<bool>,
+    /// One bit a function, by index, in mode `ring` (rule R8): code of another instance can enter it without a thunk.
+    crossings: Vec<bool>,
     /// `memory.grow` is hooked.
     pub grows: bool,
     /// Functions have gate bits but no counters.
@@ -54,7 +58,7 @@ pub struct Plan {
 /// What happens to a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FunctionPlan {
-    /// Hooks (mode `calls`) and counter; or the reason why not.
+    /// Hooks or records (not in mode `counts`) and counter; or the reason why not.
     pub hook: Result<(), Reason>,
     /// How calls from the host are told apart.
     pub boundary: Boundary,
@@ -145,7 +149,7 @@ impl Plan {
         refuse_instrumented(info)?;
         let hooks = select::functions(info, options)?;
         let nothing = hooks.iter().all(Result::is_err);
-        let calls = options.mode == Mode::Calls && !nothing;
+        let calls = options.mode.has_hooks() && !nothing;
         let found = if calls && options.alloc { allocators::find(info, options)? } else { Default::default() };
         let hooked = hooks.iter().filter(|hook| hook.is_ok()).count();
         let mut plan = Plan {
@@ -155,6 +159,7 @@ impl Plan {
             functions: Vec::with_capacity(info.functions.len()),
             allocators: found.allocators,
             inside: found.inside,
+            crossings: Vec::new(),
             grows: calls && options.alloc,
             gates_only: calls && hooked > COUNTERS_MAX,
             dropped_sections: Vec::new(),
@@ -165,6 +170,9 @@ impl Plan {
         for (index, hook) in hooks.into_iter().enumerate() {
             let boundary = boundary(info, index as u32, calls, plan.seed);
             plan.functions.push(FunctionPlan { hook, boundary });
+        }
+        if plan.writes_records(info) {
+            plan.crossings = crossings::find(info, &plan);
         }
         plan.drop_stale_sections(info);
         plan.warn(info, hooked);
@@ -192,6 +200,17 @@ impl Plan {
     /// True when the function gets hooks or a counter.
     pub fn is_hooked(&self, index: u32) -> bool {
         self.functions.get(index as usize).is_some_and(|function| function.hook.is_ok())
+    }
+
+    /// True when a function writes records: in mode `ring`, where a function that has a body is selected.
+    pub(crate) fn writes_records(&self, info: &ModuleInfo) -> bool {
+        let defined = info.imported_functions..self.functions.len() as u32;
+        self.mode == Mode::Ring && defined.into_iter().any(|index| self.is_hooked(index))
+    }
+
+    /// True when code of another instance can enter the function without a thunk (rule R8).
+    pub(crate) fn crosses(&self, index: u32) -> bool {
+        self.crossings.get(index as usize).is_some_and(|crosses| *crosses)
     }
 
     /// True when the function's `memory.grow` instructions are hooked: they need two scratch locals each width.
@@ -271,8 +290,10 @@ fn refuse_instrumented(info: &ModuleInfo) -> Result<(), Error> {
         format!("it has a custom section `{MANIFEST_SECTION}`")
     } else if info.imports.iter().any(|import| import.module == HOOK_MODULE) {
         format!("it imports from `{HOOK_MODULE}`")
-    } else if let Some(export) =
-        info.exports.iter().find(|export| export.name == COUNTER_GET_EXPORT || export.name == COUNTER_SET_EXPORT)
+    } else if let Some(export) = info
+        .exports
+        .iter()
+        .find(|export| [COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, RING_EXPORT].contains(&export.name.as_str()))
     {
         format!("it exports `{}`", export.name)
     } else {

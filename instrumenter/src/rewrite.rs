@@ -9,11 +9,13 @@ mod hooks;
 mod injected;
 mod layout;
 mod names;
+mod records;
 mod splice;
 
 use wasm_encoder::{ConstExpr, Encode, ExportKind, ExportSection, GlobalSection, GlobalType};
-use wasmparser::{BinaryReader, ExternalKind};
+use wasmparser::{BinaryReader, ExternalKind, WasmFeatures};
 use waspect_abi::manifest::Mode;
+use waspect_abi::ring::RING_EXPORT;
 use waspect_abi::{BuildId, MANIFEST_SECTION, Manifest};
 
 use crate::info::{ModuleInfo, Section, in_section, sections as section_id, stands_before};
@@ -42,14 +44,22 @@ pub fn rewrite(module: &[u8], info: &ModuleInfo, plan: &Plan) -> Result<Instrume
     let mut writer = Writer { module, info, plan, layout: &layout, out: Vec::with_capacity(module.len() / 4 * 5) };
     writer.module(&manifest)?;
     let bytes = writer.out;
-    debug_assert!(plan.seed.is_some() || stays_valid(module, &bytes));
+    debug_assert!(plan.seed.is_some() || stays_valid(module, &bytes, plan.mode));
     Ok(Instrumented { bytes, manifest, plan: plan.clone() })
 }
 
+/// The features that a mode needs besides those of its input: none, but for the ring's memory (rule R1).
+pub fn features_added(mode: Mode) -> WasmFeatures {
+    match mode {
+        Mode::Ring => WasmFeatures::MULTI_MEMORY | WasmFeatures::THREADS,
+        Mode::Calls | Mode::Counts => WasmFeatures::empty(),
+    }
+}
+
 /// Whether the output validates under the features that the input needs. Inputs that do not validate prove nothing.
-fn stays_valid(input: &[u8], output: &[u8]) -> bool {
+fn stays_valid(input: &[u8], output: &[u8], mode: Mode) -> bool {
     let Ok(features) = crate::info::minimal_features(input) else { return true };
-    match wasmparser::Validator::new_with_features(features).validate_all(output) {
+    match wasmparser::Validator::new_with_features(features | features_added(mode)).validate_all(output) {
         Ok(_) => true,
         Err(error) => panic!("an input that validates must give an output that does: {error}"),
     }
@@ -93,14 +103,18 @@ impl Writer<'_> {
 
     /// Sections that the output has whether or not the input does, in the order of a module.
     fn sections_needed(&self) -> Vec<u8> {
-        let calls = self.plan.mode == Mode::Calls;
-        let mut needed = vec![section_id::TYPE, section_id::FUNCTION, section_id::GLOBAL, section_id::EXPORT];
-        needed.push(section_id::CODE);
-        if calls {
-            needed.insert(1, section_id::IMPORT);
-            needed.insert(5, section_id::START);
-        }
-        needed
+        let hooks = self.plan.mode.has_hooks();
+        let needed = [
+            (section_id::TYPE, true),
+            (section_id::IMPORT, hooks),
+            (section_id::FUNCTION, true),
+            (section_id::MEMORY, self.layout.ring().is_some()),
+            (section_id::GLOBAL, true),
+            (section_id::EXPORT, true),
+            (section_id::START, hooks),
+            (section_id::CODE, true),
+        ];
+        needed.into_iter().filter(|(_, needed)| *needed).map(|(id, _)| id).collect()
     }
 
     fn section(&mut self, id: u8, section: Option<&Section>) -> Result<(), Error> {
@@ -118,6 +132,10 @@ impl Writer<'_> {
                 let mut bytes = Vec::new();
                 self.layout.injected.iter().for_each(|injected| injected.type_index.encode(&mut bytes));
                 self.write_appended(id, original, self.layout.injected.len() as u32, &bytes)?;
+            }
+            section_id::MEMORY => {
+                let (count, bytes) = self.layout.encode_ring();
+                self.write_appended(id, original, count, &bytes)?;
             }
             section_id::GLOBAL => {
                 let patched = self.patched(section, original)?;
@@ -212,6 +230,9 @@ impl Writer<'_> {
         }
         for (name, function) in self.layout.accessor_exports() {
             section.export(name, ExportKind::Func, function.0);
+        }
+        if let Some(memory) = self.layout.ring() {
+            section.export(RING_EXPORT, ExportKind::Memory, memory);
         }
         let (count, bytes) = splice::split_section(&section);
         self.write_appended(section_id::EXPORT, &[0], count, &bytes)

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use waspect_instrumenter::{
-    Instrumented, Mode, ModuleInfo, Only, Options, Placement, Role, instrument, minimal_features,
+    Instrumented, Mode, ModuleInfo, Only, Options, Placement, Role, features_added, instrument, minimal_features,
 };
 
 #[test]
@@ -42,6 +42,7 @@ fn options(line: &str) -> Options {
         match word.split_once('=').unwrap_or((word, "")) {
             ("calls", _) => options.mode = Mode::Calls,
             ("counts", _) => options.mode = Mode::Counts,
+            ("ring", _) => options.mode = Mode::Ring,
             ("include", glob) => options.include.push(glob.to_string()),
             ("exclude", glob) => options.exclude.push(glob.to_string()),
             ("function", index) => options.functions.push(index.parse().unwrap()),
@@ -96,7 +97,7 @@ fn without_accessors(printed: &str, mode: Mode) -> String {
     let mut hidden = false;
     let mut out = String::new();
     for line in printed.lines() {
-        hidden |= mode == Mode::Calls && line.starts_with("  (func $waspect.counter_");
+        hidden |= mode.has_hooks() && line.starts_with("  (func $waspect.counter_");
         if !hidden {
             writeln!(out, "{line}").unwrap();
         }
@@ -107,7 +108,7 @@ fn without_accessors(printed: &str, mode: Mode) -> String {
 
 /// What must be true of every output, whatever the case shows.
 fn check_output(module: &[u8], instrumented: &Instrumented) {
-    let features = minimal_features(module).unwrap();
+    let features = minimal_features(module).unwrap() | features_added(instrumented.plan.mode);
     wasmparser::Validator::new_with_features(features).validate_all(&instrumented.bytes).unwrap();
     assert_eq!(instrumented.is_unchanged(), instrumented.bytes == module);
     if !instrumented.is_unchanged() {

@@ -37,11 +37,15 @@ pub enum Hook {
     Grow,
     /// `(func, memory, delta: i64, result: i64)`
     Grow64,
+    /// `(base)`, in mode `ring`
+    Flush,
+    /// `(func, token)`, in mode `ring`
+    UnwindRing,
 }
 
 impl Hook {
     /// Every hook, in the order in which instrumented modules import them.
-    pub const ALL: [Hook; 10] = [
+    pub const ALL: [Hook; 12] = [
         Hook::Module,
         Hook::Enter,
         Hook::Exit,
@@ -52,6 +56,8 @@ impl Hook {
         Hook::Alloc64,
         Hook::Grow,
         Hook::Grow64,
+        Hook::Flush,
+        Hook::UnwindRing,
     ];
 
     /// The import's field name.
@@ -67,6 +73,8 @@ impl Hook {
             Hook::Alloc64 => "alloc64",
             Hook::Grow => "grow",
             Hook::Grow64 => "grow64",
+            Hook::Flush => "flush",
+            Hook::UnwindRing => "unwind_ring",
         }
     }
 
@@ -74,8 +82,8 @@ impl Hook {
     pub const fn params(self) -> &'static [ValueType] {
         match self {
             Hook::Module | Hook::Alloc | Hook::Grow => &[I32, I32, I32, I32],
-            Hook::Enter | Hook::Begin => &[I32],
-            Hook::Exit | Hook::Unwind | Hook::End => &[I32, I32],
+            Hook::Enter | Hook::Begin | Hook::Flush => &[I32],
+            Hook::Exit | Hook::Unwind | Hook::End | Hook::UnwindRing => &[I32, I32],
             Hook::Alloc64 => &[I32, I64, I64, I64],
             Hook::Grow64 => &[I32, I32, I64, I64],
         }

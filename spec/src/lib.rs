@@ -5,6 +5,7 @@
 
 pub mod hooks;
 pub mod manifest;
+pub mod ring;
 pub mod semconv;
 
 pub use hooks::{Hook, ValueType};

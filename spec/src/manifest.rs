@@ -111,6 +111,24 @@ pub enum Mode {
     Calls = 0,
     /// A counter a function.
     Counts = 1,
+    /// Records of calls in a memory of the instance; hooks around the rest.
+    Ring = 2,
+}
+
+impl Mode {
+    /// True where hooks are imported: everywhere but in mode `counts`.
+    pub const fn has_hooks(self) -> bool {
+        !matches!(self, Mode::Counts)
+    }
+
+    /// Its name, as in the options and in `spec/abi.md`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Mode::Calls => "calls",
+            Mode::Counts => "counts",
+            Mode::Ring => "ring",
+        }
+    }
 }
 
 /// What a function is to the recorder.

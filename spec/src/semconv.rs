@@ -564,6 +564,8 @@ pub enum DropReason {
     Token,
     /// A closing hook whose token names a frame of another function or kind (T5).
     Mismatch,
+    /// A record of a ring that was overwritten before it was taken (R9).
+    Record,
     /// A reading of the clock that was lower than the one before (W1).
     Clock,
     /// A call without a node of its own in the call tree; the overflow node has it (D3).
@@ -590,7 +592,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the file.
-    pub const ALL: [DropReason; 18] = [
+    pub const ALL: [DropReason; 19] = [
         DropReason::Depth,
         DropReason::Lane,
         DropReason::Abi,
@@ -598,6 +600,7 @@ impl DropReason {
         DropReason::Function,
         DropReason::Token,
         DropReason::Mismatch,
+        DropReason::Record,
         DropReason::Clock,
         DropReason::Node,
         DropReason::Histogram,
@@ -621,6 +624,7 @@ impl DropReason {
             DropReason::Function => "function",
             DropReason::Token => "token",
             DropReason::Mismatch => "mismatch",
+            DropReason::Record => "record",
             DropReason::Clock => "clock",
             DropReason::Node => "node",
             DropReason::Histogram => "histogram",

@@ -5,11 +5,13 @@
 use std::num::NonZeroUsize;
 
 use waspect_abi::Manifest;
-use waspect_instrumenter::{Error, Mode, Only, Options, Placement, Role, instrument};
+use waspect_instrumenter::{Error, Mode, Only, Options, Placement, Role, features_added, instrument};
 
 use crate::features;
 use crate::random::Random;
 use crate::smith;
+
+const MODES: [Mode; 3] = [Mode::Calls, Mode::Counts, Mode::Ring];
 
 /// Any bytes at all: a typed error, or a valid module.
 pub fn any_bytes(bytes: &[u8]) {
@@ -35,12 +37,14 @@ pub fn mutated_module(seed: u64) {
     rewrite(&module);
 }
 
-/// A valid module: instrumented in both modes, and no feature is needed that the input did not need.
+/// A valid module: instrumented in every mode, and no feature is needed that the input did not need.
 pub fn valid_module(module: &[u8]) {
     let Some(features) = features::minimal(module) else { return };
-    for mode in [Mode::Calls, Mode::Counts] {
+    for mode in MODES {
         let output = instrument(module, &options(mode)).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
-        if let Err(error) = wasmparser::Validator::new_with_features(features).validate_all(&output.bytes) {
+        if let Err(error) =
+            wasmparser::Validator::new_with_features(features | features_added(mode)).validate_all(&output.bytes)
+        {
             panic!("{mode:?}: {error} under {features:?}");
         }
     }
@@ -52,7 +56,10 @@ pub fn any_options(module: &[u8], choices: u64) {
     let Some(features) = features::minimal(module) else { return };
     let options = some_options(&mut random);
     if let Ok(output) = instrument(module, &options) {
-        assert!(features::validates(&output.bytes, features), "{options:?}: not valid under {features:?}");
+        assert!(
+            features::validates(&output.bytes, features | features_added(options.mode)),
+            "{options:?}: not valid under {features:?}"
+        );
         assert!(
             !output.is_unchanged() || output.bytes == module,
             "{options:?}: nothing is selected, and the bytes change"
@@ -65,7 +72,7 @@ fn some_options(random: &mut Random) -> Options {
     let roles = [Role::Malloc, Role::Calloc, Role::Realloc, Role::Free, Role::AlignedAlloc, Role::PosixMemalign];
     let globs = |random: &mut Random| (0..random.below(3)).map(|_| GLOBS[random.below(GLOBS.len())].into()).collect();
     Options {
-        mode: [Mode::Calls, Mode::Counts][random.below(2)],
+        mode: MODES[random.below(3)],
         include: globs(random),
         exclude: globs(random),
         functions: (0..random.below(4)).map(|_| random.below(24) as u32).collect(),
@@ -92,7 +99,7 @@ pub fn manifest(bytes: &[u8]) {
 fn rewrite(bytes: &[u8]) {
     let everything = wasmparser::WasmFeatures::all();
     let valid = features::validates(bytes, everything);
-    for mode in [Mode::Calls, Mode::Counts] {
+    for mode in MODES {
         match instrument(bytes, &options(mode)) {
             Ok(output) => {
                 let still = features::validates(&output.bytes, everything);

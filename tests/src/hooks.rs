@@ -1,10 +1,12 @@
 //! Connects the [`Mock`] to wasmtime as the hooks of the ABI, by the table in `waspect_abi`.
 
-use wasmtime::{Caller, Linker, Result};
+use wasmtime::{Caller, Extern, Linker, Result};
 use waspect_abi::Hook;
 use waspect_abi::hooks::HOOK_MODULE;
+use waspect_abi::ring::RING_EXPORT;
 
 use crate::mock::Mock;
+use crate::rings::Ring;
 
 /// Defines every hook in the linker; `get` finds the mock in the store's data.
 pub fn link<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock) -> Result<()> {
@@ -21,7 +23,11 @@ fn link_hook<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock, h
             HOOK_MODULE,
             name,
             move |mut caller: Caller<'_, T>, abi: u32, a: u32, b: u32, functions: u32| {
-                get(caller.data_mut()).module(abi, a, b, functions)
+                let base = get(caller.data_mut()).module(abi, a, b, functions);
+                if let Some(memory) = caller.get_export(RING_EXPORT).and_then(Extern::into_shared_memory) {
+                    get(caller.data_mut()).ring(Ring::new(base, memory));
+                }
+                base
             },
         )?,
         Hook::Enter => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| {
@@ -71,6 +77,14 @@ fn link_hook<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock, h
                 get(caller.data_mut()).grow(func, memory, delta, result)
             },
         )?,
+        Hook::Flush => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, base: u32| {
+            get(caller.data_mut()).flush(base)
+        })?,
+        Hook::UnwindRing => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+                get(caller.data_mut()).unwind_ring(func, token)
+            })?
+        }
     };
     Ok(())
 }

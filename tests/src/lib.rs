@@ -18,6 +18,7 @@ pub mod host;
 pub mod mock;
 pub mod parallel;
 pub mod random;
+pub mod rings;
 pub mod smith;
 pub mod spec;
 pub mod subject;

@@ -3,9 +3,11 @@
 //! It shares no code with `waspect-recorder`, so that the two check each other: the recorder survives anything, the mock
 //! forgives nothing. It knows no runtime; [`crate::hooks::link`] connects it to one.
 
+use waspect_abi::ring::{self, Record};
 use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Hook};
 
 use crate::facts::Facts;
+use crate::rings::{Ring, Taken};
 
 /// Faults kept in words; the rest are only counted.
 const FAULTS_KEPT: usize = 20;
@@ -48,6 +50,8 @@ enum FrameKind {
     Scope,
     Boundary,
     Call,
+    /// A call that a record opened; its token is the instance's own.
+    Record,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +73,7 @@ struct MockInstance {
 #[derive(Debug)]
 pub struct Mock {
     proof: Proof,
+    rings: Vec<Ring>,
     instances: Vec<MockInstance>,
     expected: Option<(BuildId, Facts)>,
     frames: Vec<Frame>,
@@ -92,6 +97,7 @@ impl Mock {
     pub fn new(proof: Proof) -> Mock {
         Mock {
             proof,
+            rings: Vec::new(),
             instances: Vec::new(),
             expected: None,
             frames: Vec::new(),
@@ -118,6 +124,7 @@ impl Mock {
 
     /// A boundary of the harness begins (rule B2).
     pub fn scope_begin(&mut self) {
+        self.catch_up();
         if self.frames.is_empty() {
             self.first = None;
         }
@@ -126,6 +133,7 @@ impl Mock {
 
     /// The innermost boundary of the harness ends.
     pub fn scope_end(&mut self, end: ScopeEnd) {
+        self.catch_up();
         let Some(at) = self.frames.iter().rposition(|frame| frame.kind == FrameKind::Scope) else {
             return self.fault("a scope ends that never began".into());
         };
@@ -143,7 +151,8 @@ impl Mock {
     }
 
     /// The first hook call since the outermost scope began, with its id.
-    pub fn first(&self) -> Option<(Hook, u32)> {
+    pub fn first(&mut self) -> Option<(Hook, u32)> {
+        self.catch_up();
         self.first
     }
 
@@ -189,6 +198,7 @@ impl Mock {
 
     /// Hook `module`.
     pub fn module(&mut self, abi: u32, build_a: u32, build_b: u32, functions: u32) -> u32 {
+        self.catch_up();
         self.events += 1;
         let Some((build, facts)) = self.expected.take() else {
             self.fault("`module` is called, but nothing is being instantiated (M2)".into());
@@ -300,8 +310,95 @@ impl Mock {
         }
     }
 
+    /// The ring of the instance that just said `module`.
+    pub fn ring(&mut self, ring: Ring) {
+        self.rings.push(ring);
+        if self.rings.len() > 1 {
+            self.rings.iter().for_each(Ring::set_company);
+        }
+    }
+
+    /// Hook `flush`.
+    pub fn flush(&mut self, base: u32) {
+        self.catch_up();
+        self.refused += u64::from(base >= BASE_REFUSED);
+        if base < BASE_REFUSED && !self.rings.iter().any(|ring| ring.base == base) {
+            self.fault(format!("`flush` with base {base}, which is nobody's (R6)"));
+        }
+    }
+
+    /// Hook `unwind_ring`.
+    pub fn unwind_ring(&mut self, func: u32, token: u32) {
+        if !self.sees(Hook::UnwindRing, func) {
+            return;
+        }
+        if let Some(at) = self.find_record(func, token) {
+            self.closes.unwind += (self.frames.len() - at - 1) as u64;
+            self.frames.truncate(at + 1);
+        }
+    }
+
+    /// Takes the records that were written since the last hook call: only one ring can have any (R8).
+    fn catch_up(&mut self) {
+        let mut rings = std::mem::take(&mut self.rings);
+        let mut holders = 0;
+        for ring in &mut rings {
+            let Some(records) = ring.take() else {
+                self.fault(format!("records of base {} were overwritten (R6)", ring.base));
+                continue;
+            };
+            holders += u32::from(!records.is_empty());
+            records.into_iter().for_each(|record| self.record(ring.base, record));
+        }
+        self.rings = rings;
+        if holders > 1 {
+            self.fault(format!("{holders} rings hold records at once (R8)"));
+        }
+    }
+
+    fn record(&mut self, base: u32, record: Taken) {
+        self.events += 1;
+        if !record.on_time {
+            self.fault(format!("record {} of base {base} bears another time than the cell (R5)", record.number));
+        }
+        match Record::from_word(record.word) {
+            Record::Enter(function) => {
+                let func = base + function;
+                if self.position(func).is_none() {
+                    return self.fault(format!("a record speaks of function {function} of base {base} (R5)"));
+                }
+                self.first.get_or_insert((Hook::Enter, func));
+                self.enters[func as usize] += 1;
+                self.opened += 1;
+                self.frames.push(Frame { kind: FrameKind::Record, func, token: ring::token(record.number) });
+            }
+            Record::Exit(token) => {
+                let Some(at) = self.find_record(base, token) else { return };
+                self.close_at(at, "exit record");
+            }
+        }
+    }
+
+    /// Where the call is that a record of this instance opened.
+    fn find_record(&mut self, id: u32, token: u32) -> Option<usize> {
+        let instance = self.position(id);
+        let is_it = |frame: &Frame| {
+            frame.kind == FrameKind::Record && frame.token == token && self.position(frame.func) == instance
+        };
+        let Some(at) = self.frames.iter().rposition(is_it) else {
+            self.fault(format!("token {token} of {} names no open record (T4)", self.show(id)));
+            return None;
+        };
+        if self.frames[at..].iter().any(|frame| frame.kind == FrameKind::Scope) {
+            self.fault(format!("a record of {} reaches below the scope of its caller (B2)", self.show(id)));
+            return None;
+        }
+        Some(at)
+    }
+
     /// Counts the call; false when the id belongs to nobody.
     fn sees(&mut self, hook: Hook, func: u32) -> bool {
+        self.catch_up();
         self.events += 1;
         if func >= BASE_REFUSED {
             self.refused += 1;
@@ -337,14 +434,20 @@ impl Mock {
 
     fn close(&mut self, kind: FrameKind, func: u32, token: u32) {
         let hook = if kind == FrameKind::Call { Hook::Exit } else { Hook::End };
-        let Some(at) = self.find(hook, kind, func, token) else { return };
+        if let Some(at) = self.find(hook, kind, func, token) {
+            self.close_at(at, hook.name());
+        }
+    }
+
+    /// Closes a frame, and what is above it, by a token.
+    fn close_at(&mut self, at: usize, hook: &str) {
+        let func = self.frames[at].func;
         let above = self.frames.len() - at - 1;
         let leaves = self.instance(func).is_some_and(|it| it.facts.catch_and_leave.contains(&(func - it.base)));
         if above > 0 && self.proof == Proof::Strict && !leaves {
             let top = self.frames[self.frames.len() - 1].func;
             self.fault(format!(
-                "`{}` of {} finds {above} frames above, the innermost of {} (C4, U1)",
-                hook.name(),
+                "`{hook}` of {} finds {above} frames above, the innermost of {} (C4, U1)",
                 self.show(func),
                 self.show(top)
             ));

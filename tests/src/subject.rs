@@ -53,6 +53,16 @@ impl Subject {
         Subject { name: "counts", options: Some(options(Mode::Counts)), gates: Gates::Open }
     }
 
+    /// Mode `ring`, everything selected.
+    pub fn ring() -> Subject {
+        Subject { name: "ring", options: Some(options(Mode::Ring)), gates: Gates::Open }
+    }
+
+    /// Mode `ring` with half the gates closed.
+    pub fn ring_with_odd_gates_closed() -> Subject {
+        Subject { name: "ring, odd gates closed", gates: Gates::OddClosed, ..Subject::ring() }
+    }
+
     /// This subject by a rewriter with a seeded fault.
     pub fn with_mutant(mut self, mutant: Mutant) -> Subject {
         if let Some(options) = &mut self.options {
@@ -69,9 +79,9 @@ impl Subject {
         }
     }
 
-    /// True when the hooks of mode `calls` are imported.
+    /// True when hooks are imported.
     pub fn has_hooks(&self) -> bool {
-        self.options.as_ref().is_some_and(|options| options.mode == Mode::Calls)
+        self.options.as_ref().is_some_and(|options| options.mode.has_hooks())
     }
 
     /// What the mock may expect of frames that are still open: with gates closed, some handlers say nothing.

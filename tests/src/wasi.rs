@@ -48,7 +48,7 @@ struct Host {
 /// An engine without fuel that compiles quickly: large guests are compiled three times.
 pub fn engine() -> Engine {
     let mut config = Config::new();
-    config.cranelift_opt_level(OptLevel::None);
+    config.cranelift_opt_level(OptLevel::None).shared_memory(true);
     engine::proposals(&mut config);
     Engine::new(&config).expect("wasmtime takes this configuration")
 }

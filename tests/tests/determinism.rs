@@ -9,14 +9,14 @@ use waspect_instrumenter::{Error, Mode, Options, instrument};
 use waspect_tests::spec::corpus;
 use waspect_tests::{assets, features, parallel};
 
-/// Both depths of instrumentation.
-const MODES: &[Mode] = &[Mode::Calls, Mode::Counts];
+/// Every depth of instrumentation.
+const MODES: &[Mode] = &[Mode::Calls, Mode::Counts, Mode::Ring];
 
 /// Valid modules of the suite when this test was written.
 const SUITE_MODULES_MIN: usize = 3_000;
 
-/// Longest real module that is held against itself in both modes: what mode `counts` writes, mode `calls` writes too.
-const BOTH_MODES_BYTES_MAX: usize = 1_000_000;
+/// Longest real module that is held against itself in every mode: what mode `counts` writes, mode `calls` writes too.
+const EVERY_MODE_BYTES_MAX: usize = 1_000_000;
 
 #[test]
 fn the_spec_suite() {
@@ -39,7 +39,7 @@ fn real_modules() {
     paths.sort_by_key(|path| Reverse(fs::metadata(path).map_or(0, |file| file.len())));
     let done = parallel::map(&paths, |path| {
         let module = fs::read(path).expect("it can be read");
-        let modes = if module.len() <= BOTH_MODES_BYTES_MAX { MODES } else { &[Mode::Calls] };
+        let modes = if module.len() <= EVERY_MODE_BYTES_MAX { MODES } else { &[Mode::Calls] };
         check(&path.display().to_string(), &module, modes)
     });
     println!("F5: {} real modules", done.len());

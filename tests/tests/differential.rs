@@ -35,7 +35,7 @@ fn generated_modules_do_the_same_before_and_after() {
     let number = |name: &str, default| env::var(name).ok().map_or(default, |text| text.parse().expect("a number"));
     let (first, modules) = (number("WASPECT_SMITH_SEED", 0), number("WASPECT_SMITH_MODULES", MODULES));
     let engine = engine::fidelity(STACK_BYTES);
-    let subjects = [Subject::calls(), Subject::counts()];
+    let subjects = [Subject::calls(), Subject::counts(), Subject::ring()];
     let batches: Vec<u64> = (first..first + modules).step_by(BATCH as usize).collect();
     let tallies = parallel::map(&batches, |&batch| {
         let mut tally = Tally::default();
@@ -64,7 +64,7 @@ fn generated_modules_do_the_same_before_and_after() {
     assert!(total.unprovidable * 10 < modules, "most modules must run");
 }
 
-fn run(engine: &wasmtime::Engine, seed: u64, subjects: &[Subject; 2], tally: &mut Tally) {
+fn run(engine: &wasmtime::Engine, seed: u64, subjects: &[Subject; 3], tally: &mut Tally) {
     let Some(module) = smith::module(seed) else { return };
     let Some(before) = observe(engine, &module, &Subject::original(), FUEL_ORIGINAL, &[]) else {
         tally.unprovidable += 1;
@@ -83,8 +83,8 @@ fn run(engine: &wasmtime::Engine, seed: u64, subjects: &[Subject; 2], tally: &mu
             None => tally.differences.push(place(subject, "its imports cannot be provided any more".into())),
         }
     }
-    if let [Some(calls), Some(counts)] = &after[..]
-        && calls.counters != counts.counters
+    if let [Some(calls), Some(counts), Some(ring)] = &after[..]
+        && (calls.counters != counts.counters || calls.counters != ring.counters)
     {
         tally.differences.push(format!("seed {seed}: counters differ between the modes"));
     }

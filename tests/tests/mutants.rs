@@ -40,7 +40,7 @@ fn every_seeded_fault_is_caught() {
     files.retain(|file| ["wasm-latest", "exceptions"].contains(&file.parent()) && FILES.contains(&file.name()));
     files.sort_by_key(|file| FILES.iter().position(|name| *name == file.name()));
     let subjects = |mutant| {
-        [Subject::calls(), Subject::calls_with_odd_gates_closed(), Subject::counts()]
+        [Subject::calls(), Subject::calls_with_odd_gates_closed(), Subject::counts(), Subject::ring()]
             .map(|subject| subject.with_mutant(mutant))
     };
     let caught = parallel::map(&Mutant::ALL, |&mutant| {

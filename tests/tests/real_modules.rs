@@ -1,4 +1,4 @@
-//! Bar F3, and every module that no one here wrote: instrumented in both modes, valid, and, where WASI preview 1 runs it, with
+//! Bar F3, and every module that no one here wrote: instrumented in every mode, valid, and, where WASI preview 1 runs it, with
 //! the same output and exit code; every enter has one close, over more than ten million hook calls.
 
 use std::cmp::Reverse;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use waspect_instrumenter::{Instrumented, Mode, ModuleInfo, Options, Plan, instrument};
+use waspect_instrumenter::{Instrumented, Mode, ModuleInfo, Options, Plan, features_added, instrument};
 use waspect_tests::table::{self, Row};
 use waspect_tests::wasi::{self, Drive, Ran};
 use waspect_tests::{assets, features, parallel};
@@ -14,8 +14,8 @@ use waspect_tests::{assets, features, parallel};
 /// Hook calls that the runs must make in all.
 const EVENTS_MIN: u64 = 10_000_000;
 
-/// Longest module that is instrumented in both modes: what mode `counts` writes, mode `calls` writes too.
-const BOTH_MODES_BYTES_MAX: usize = 7_000_000;
+/// Longest module that is instrumented in every mode: what the others write, mode `calls` writes too, or nearly.
+const EVERY_MODE_BYTES_MAX: usize = 7_000_000;
 
 /// Families of allocators, by module: those of the languages, and none where the names are stripped.
 const ALLOCATORS: &[(&str, &[&str])] = &[
@@ -101,17 +101,28 @@ fn the_same_output_and_balanced_frames() {
         let before = run(&module);
         let counts = run(&of(name, &module, Mode::Counts).bytes);
         let mut calls = run(&of(name, &module, Mode::Calls).bytes);
+        let mut ring = run(&of(name, &module, Mode::Ring).bytes);
         assert!(!before.output.is_empty() || !before.end.is_empty(), "{name} does nothing");
         assert_eq!(seen(&before), seen(&counts), "{name} in mode counts");
         assert_eq!(seen(&before), seen(&calls), "{name} in mode calls");
-        let (faults, count) = calls.mock.take_faults();
-        assert!(count == 0, "{name}: {count} broken rules, the first of them:\n{}", faults.join("\n"));
-        let (closes, opened) = (calls.mock.closes(), calls.mock.opened());
-        assert_eq!(opened, closes.own + closes.unwind + closes.lower + closes.scope, "{name}: every frame closes once");
-        (name, calls, before.end)
+        assert_eq!(seen(&before), seen(&ring), "{name} in mode ring");
+        for mock in [&mut calls.mock, &mut ring.mock] {
+            let (faults, count) = mock.take_faults();
+            assert!(count == 0, "{name}: {count} broken rules, the first of them:\n{}", faults.join("\n"));
+            let (closes, opened) = (mock.closes(), mock.opened());
+            assert_eq!(
+                opened,
+                closes.own + closes.unwind + closes.lower + closes.scope,
+                "{name}: every frame closes once"
+            );
+        }
+        assert_eq!(calls.mock.opened(), ring.mock.opened(), "{name}: both modes see the same frames");
+        assert_eq!(calls.mock.closes(), ring.mock.closes(), "{name}: they close by the same proofs");
+        (name, calls, ring.mock.events(), before.end)
     });
-    let total: u64 = events.iter().map(|(_, calls, _)| calls.mock.events()).sum();
-    for (name, calls, end) in &events {
+    let total: u64 = events.iter().map(|(_, calls, _, _)| calls.mock.events()).sum();
+    let total_ring: u64 = events.iter().map(|(_, _, ring, _)| ring).sum();
+    for (name, calls, _, end) in &events {
         let (closes, (allocations, frees, growths)) = (calls.mock.closes(), calls.mock.memory_events());
         println!(
             "{name:<16} {:>9} hook calls, {:>8} frames ({} unwound, {} at the boundary), {allocations} allocations, {frees} frees, \
@@ -122,7 +133,7 @@ fn the_same_output_and_balanced_frames() {
             closes.scope,
         );
     }
-    println!("F3: {total} hook calls, 0 mismatches");
+    println!("F3: {total} hook calls, in mode ring {total_ring} hook calls and records, 0 mismatches");
     assert!(total > EVENTS_MIN, "{total} hook calls, more than {EVENTS_MIN} are wanted");
 }
 
@@ -142,18 +153,20 @@ fn every_module_is_instrumented_and_valid() {
     table::compare(&table::page(&rows), env::var_os("BLESS").is_some());
 }
 
-/// Instruments a module in both modes: the output needs no feature that the input does not need.
+/// Instruments a module in every mode: the output needs no feature that the input and the mode do not need.
 fn row(path: &Path) -> Row {
     let name = path.file_stem().unwrap_or_default().display().to_string();
     let module = fs::read(path).expect("it can be read");
     let features = features::minimal(&module).unwrap_or_else(|| panic!("{name} is not valid"));
     let instrumented = |mode| {
         let output = of(&name, &module, mode);
+        let features = features | features_added(mode);
         assert!(features::validates(&output.bytes, features), "{name}, {mode:?}: needs more than {features:?}");
         output
     };
-    if module.len() <= BOTH_MODES_BYTES_MAX {
+    if module.len() <= EVERY_MODE_BYTES_MAX {
         instrumented(Mode::Counts);
+        instrumented(Mode::Ring);
     }
     Row::new(&name, &module, &instrumented(Mode::Calls))
 }

@@ -29,6 +29,8 @@ fn every_assertion_holds_before_and_after() {
         Subject::counts(),
         Subject::calls_with_gates_closed(),
         Subject::calls_with_odd_gates_closed(),
+        Subject::ring(),
+        Subject::ring_with_odd_gates_closed(),
     ];
     let verdicts = parallel::map(&files, |file| {
         let mut verdicts: Vec<Verdict> = subjects.iter().map(|_| Verdict::default()).collect();

@@ -75,7 +75,7 @@ impl<'a> Reading<'a> {
             memories: Vec::new(),
             tables: 0,
             globals: Vec::new(),
-            tags: 0,
+            tags: Vec::new(),
             start: None,
             producers: Vec::new(),
             has_names: false,
@@ -119,7 +119,9 @@ impl<'a> Reading<'a> {
             }
             Payload::TagSection(reader) => {
                 self.section(TAG, "", reader.range());
-                self.info.tags = self.info.tags.saturating_add(reader.count());
+                for tag in reader {
+                    self.info.tags.push(tag?.func_type_idx);
+                }
             }
             Payload::GlobalSection(reader) => {
                 self.section(GLOBAL, "", reader.range());
@@ -197,9 +199,9 @@ impl<'a> Reading<'a> {
                     format!("global {mutable}{}", global.content_type),
                 )
             }
-            TypeRef::Tag(_) => {
-                self.info.tags += 1;
-                (ExternalKind::Tag, self.info.tags - 1, "tag".to_string())
+            TypeRef::Tag(tag) => {
+                self.info.tags.push(tag.func_type_idx);
+                (ExternalKind::Tag, self.info.tags.len() as u32 - 1, "tag".to_string())
             }
         };
         let (module, field) = (import.module.to_string(), import.name.to_string());

@@ -17,6 +17,10 @@ const BUILTIN_PREFIX: &str = "wasm:";
 /// Locals that a hooked body may need: a frame's two, and two scratch values for each width of `memory.grow`.
 const LOCALS_ADDED_MAX: u32 = 6;
 
+/// Bytes of a hook's call, or of a record, with what stands around it, every index at its longest.
+const HOOK_BYTES_MAX: u64 = 40;
+const RECORD_BYTES_MAX: u64 = 128;
+
 /// Decides each function's hook, by original index.
 pub(super) fn functions(info: &ModuleInfo, options: &Options) -> Result<Vec<Result<(), Reason>>, Error> {
     let selection = Selection::new(info, options)?;
@@ -105,11 +109,12 @@ impl<'a> Selection<'a> {
     }
 
     fn has_room(&self, index: u32, body: &Body) -> Result<(), Reason> {
-        if self.options.mode == Mode::Calls {
+        if self.options.mode.has_hooks() {
             let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
             has_room_for_locals(params, body)?;
         }
-        let would_be = body_bytes_at_most(body);
+        let site = if self.options.mode == Mode::Ring { RECORD_BYTES_MAX } else { HOOK_BYTES_MAX };
+        let would_be = body_bytes_at_most(body, site);
         if would_be > limits::BODY_BYTES_MAX as u64 {
             return Err(Reason::Size { would_be });
         }
@@ -124,11 +129,12 @@ pub(super) fn has_room_for_locals(params: u32, body: &Body) -> Result<(), Reason
 }
 
 /// A body's length with everything injected, every index at its longest.
-fn body_bytes_at_most(body: &Body) -> u64 {
+fn body_bytes_at_most(body: &Body, site: u64) -> u64 {
     let facts = &body.facts;
     body.range.len() as u64
-        + 128
-        + 40 * (u64::from(facts.tail_calls) + u64::from(facts.handlers) + u64::from(facts.grows))
+        + 48
+        + 2 * site
+        + site * (u64::from(facts.tail_calls) + u64::from(facts.handlers) + u64::from(facts.grows))
         + 12 * u64::from(facts.calls)
 }
 

@@ -85,6 +85,8 @@ struct Job {
     /// The first of the scratch locals of `memory.grow`: two for each width that the body uses.
     scratch_32: Option<u32>,
     scratch_64: Option<u32>,
+    /// The ring's memory, where code of another instance can enter the function without a thunk.
+    crossing: Option<u32>,
     /// The body stands in a block of its own.
     wrapped: bool,
 }
@@ -114,7 +116,7 @@ impl<'a> BodyWriter<'a> {
         self.out.clear();
         self.injected_blocks = 0;
         self.loop_landings.clear();
-        if job.frame.is_some() && body.facts.catches_to_loop {
+        if self.marks_handlers(&job) && body.facts.catches_to_loop {
             self.find_loop_landings(&body.range)?;
         }
         let reader = self.locals(&job, &body.range)?;
@@ -133,7 +135,8 @@ impl<'a> BodyWriter<'a> {
     }
 
     fn job(&self, index: u32, facts: BodyFacts) -> Job {
-        let hooked = self.plan.mode == Mode::Calls && self.plan.is_hooked(index);
+        let hooked = self.plan.mode.has_hooks() && self.plan.is_hooked(index);
+        let crossing = self.layout.ring().filter(|_| self.plan.crosses(index));
         let grows = self.plan.hooks_grow(self.info, index);
         let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
         let mut next = params + facts.locals;
@@ -149,7 +152,8 @@ impl<'a> BodyWriter<'a> {
             frame: place(hooked, Frame::LOCALS).map(Frame::at),
             scratch_32: place(grows && facts.grows_32, 2),
             scratch_64: place(grows && facts.grows_64, 2),
-            wrapped: hooked && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed),
+            crossing,
+            wrapped: (hooked || crossing.is_some()) && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed),
         }
     }
 
@@ -183,11 +187,11 @@ impl<'a> BodyWriter<'a> {
     fn prefix(&mut self, job: &Job) {
         let block_type = job.wrapped.then(|| self.block_type(job.index));
         let mut sink = InstructionSink::new(&mut self.out);
+        if let Some(ring) = job.crossing {
+            self.injected_blocks += self.hooks.flush_in_company(&mut sink, ring);
+        }
         match job.frame {
-            Some(frame) => {
-                self.hooks.enter_gated(&mut sink, job.index, frame);
-                self.injected_blocks += 1;
-            }
+            Some(frame) => self.injected_blocks += self.hooks.enter_gated(&mut sink, job.index, frame),
             None if self.plan.is_hooked(job.index) => self.hooks.count(&mut sink, job.index),
             None => {}
         }
@@ -285,7 +289,7 @@ impl<'a> BodyWriter<'a> {
     /// Marks the blocks that its clauses branch to: the handler begins behind their end. A loop's begins at its start, and
     /// the function's own label leads to the exit, which unwinds as well.
     fn open_try_table(&mut self, job: &Job) {
-        if job.frame.is_some() && job.facts.handlers > 0 {
+        if self.marks_handlers(job) {
             for label in &self.sites.catches {
                 if let Some(at) = self.landings.len().checked_sub(1 + *label as usize) {
                     self.landings[at] = true;
@@ -295,13 +299,22 @@ impl<'a> BodyWriter<'a> {
         self.open(job, false, 0);
     }
 
+    /// Whether something is injected where a handler begins: in mode `ring` whatever the selection says (rule R8).
+    fn marks_handlers(&self, job: &Job) -> bool {
+        (job.frame.is_some() || self.layout.ring().is_some()) && job.facts.handlers > 0
+    }
+
     fn unwind(&mut self, job: &Job, end: usize) {
-        if let Some(frame) = job.frame
-            && !self.plan.seed.is(Mutant::UnwindMissed)
-        {
-            self.copy_to(end);
-            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Unwind, frame);
-            self.injected_blocks += 1;
+        if !self.marks_handlers(job) || self.plan.seed.is(Mutant::UnwindMissed) {
+            return;
+        }
+        self.copy_to(end);
+        let mut sink = InstructionSink::new(&mut self.out);
+        if let Some(ring) = self.layout.ring() {
+            self.injected_blocks += self.hooks.flush_in_company(&mut sink, ring);
+        }
+        if let Some(frame) = job.frame {
+            self.injected_blocks += self.hooks.unwind(&mut sink, job.index, frame);
         }
     }
 
@@ -311,10 +324,17 @@ impl<'a> BodyWriter<'a> {
         if job.wrapped {
             sink.end();
         }
+        // A catch that leads to the function's own label ends here, without a handler.
+        if let Some(ring) = self.layout.ring().filter(|_| job.facts.handlers > 0) {
+            self.hooks.flush_in_company(&mut sink, ring);
+        }
         if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedAtEnd)
         {
-            self.hooks.close(&mut sink, Hook::Exit, frame);
+            self.hooks.exit(&mut sink, frame);
+        }
+        if let Some(ring) = job.crossing {
+            self.hooks.flush_in_company(&mut sink, ring);
         }
         sink.end();
         self.copied = at.end;
@@ -360,11 +380,14 @@ impl<'a> BodyWriter<'a> {
 
     /// The operands of the call stay on the stack.
     fn exit_before_tail_call(&mut self, job: &Job) {
+        let mut sink = InstructionSink::new(&mut self.out);
         if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedBeforeTailCall)
         {
-            self.hooks.close(&mut InstructionSink::new(&mut self.out), Hook::Exit, frame);
-            self.injected_blocks += 1;
+            self.injected_blocks += self.hooks.exit(&mut sink, frame);
+        }
+        if let Some(ring) = job.crossing {
+            self.injected_blocks += self.hooks.flush_in_company(&mut sink, ring);
         }
     }
 

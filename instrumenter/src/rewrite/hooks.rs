@@ -6,7 +6,8 @@ use waspect_abi::Hook;
 use super::layout::{Counter, Layout};
 use crate::mutants::{Mutant, Seed};
 
-/// The two locals that a frame needs: its id, computed once since exits are many, and its token.
+/// The two locals that a frame needs: its id, computed once since exits are many, and its token. Where a frame is told by records,
+/// the second is free for the number of the record that is being written.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     /// Zero until the frame is open.
@@ -48,7 +49,7 @@ impl Hooks<'_> {
         sink.local_set(frame.token);
     }
 
-    /// `if token { exit(id, token) }`, or `unwind`, or `end`. What is on the stack stays there.
+    /// `if token { exit(id, token) }`, or `end`. What is on the stack stays there.
     pub fn close(&self, sink: &mut InstructionSink<'_>, hook: Hook, frame: Frame) {
         sink.local_get(frame.token).if_(BlockType::Empty);
         sink.local_get(frame.id).local_get(frame.token);
@@ -65,8 +66,9 @@ impl Hooks<'_> {
         }
     }
 
-    /// A hooked body's beginning: count, and `enter` if the gate is open. The gate is read once (rule C2).
-    pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) {
+    /// A hooked body's beginning: count, and `enter` if the gate is open. The gate is read once (rule C2). Gives the number of
+    /// blocks that it opened, as do those below: they have labels.
+    pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) -> u32 {
         self.count(sink, index);
         match self.layout.counter(index).expect("a hooked function has a counter or a gate") {
             Counter::Full(global) => {
@@ -76,7 +78,39 @@ impl Hooks<'_> {
             Counter::Gate { global, bit } => sink.global_get(global).i32_const(1 << bit).i32_and(),
         };
         sink.if_(BlockType::Empty);
-        self.open(sink, Hook::Enter, index, frame);
+        let blocks = match self.layout.ring() {
+            Some(ring) => self.record_enter(sink, ring, index, frame),
+            None => {
+                self.open(sink, Hook::Enter, index, frame);
+                0
+            }
+        };
         sink.end();
+        blocks + 1
+    }
+
+    /// Where a hooked body ends, for good or to jump away: `if token { exit }`.
+    pub fn exit(&self, sink: &mut InstructionSink<'_>, frame: Frame) -> u32 {
+        match self.layout.ring() {
+            Some(ring) => self.record_exit(sink, ring, frame),
+            None => {
+                self.close(sink, Hook::Exit, frame);
+                1
+            }
+        }
+    }
+
+    /// Where a handler of a hooked body begins: `if token { unwind }`.
+    pub fn unwind(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) -> u32 {
+        if self.layout.ring().is_none() {
+            self.close(sink, Hook::Unwind, frame);
+            return 1;
+        }
+        sink.local_get(frame.token).if_(BlockType::Empty);
+        self.id(sink, index);
+        sink.local_get(frame.token);
+        self.call(sink, Hook::UnwindRing);
+        sink.end();
+        1
     }
 }

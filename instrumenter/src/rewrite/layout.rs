@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{EntityType, ImportSection, TypeSection};
+use wasm_encoder::{EntityType, ImportSection, MemorySection, MemoryType, TypeSection};
 use wasmparser::ValType;
 use waspect_abi::hooks::HOOK_MODULE;
 use waspect_abi::manifest::Mode;
+use waspect_abi::ring;
 use waspect_abi::{BASE_REFUSED, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT, Hook, ValueType};
 
 use super::splice;
@@ -79,7 +80,7 @@ pub(super) enum NewGlobal {
 /// Where a function's gate or counter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Counter {
-    /// An `i64` global: gate in bit 63, calls below. In mode `calls` the bit is stored inverted: an open gate is then 0 at
+    /// An `i64` global: gate in bit 63, calls below. In modes with hooks the bit is stored inverted: an open gate is then 0 at
     /// first, a constant of 2 bytes instead of 11 in every global's initial value. The accessors turn it back.
     Full(u32),
     /// A bit of an `i32` global; no count.
@@ -124,6 +125,8 @@ pub(crate) struct Layout {
     scratch: u32,
     mode: Mode,
     gates_only: bool,
+    /// The memory of the ring, where records are written.
+    ring: Option<u32>,
 }
 
 impl Layout {
@@ -147,9 +150,10 @@ impl Layout {
             scratch: 0,
             mode: plan.mode,
             gates_only: plan.gates_only,
+            ring: plan.writes_records(info).then_some(info.memories.len() as u32),
         };
         layout.place_counters(info, plan);
-        if plan.mode == Mode::Calls {
+        if plan.mode.has_hooks() {
             layout.place_hooks(info, plan);
             layout.place_block_types(info, plan);
             layout.place_functions(info, plan);
@@ -204,6 +208,11 @@ impl Layout {
         OutputIndex(self.imported + at.expect("the layout has every hook that is called") as u32)
     }
 
+    /// The memory of the ring, where records are written (rule R1).
+    pub(super) fn ring(&self) -> Option<u32> {
+        self.ring
+    }
+
     /// The global that holds the base of ids (rule M3).
     pub(super) fn base(&self) -> u32 {
         self.globals_original
@@ -253,7 +262,7 @@ impl Layout {
 
     /// What turns a stored counter into the one that the accessors show (see [`Counter::Full`]), and back.
     pub(super) fn stored_gate(&self) -> Option<i64> {
-        (self.mode == Mode::Calls && !self.gates_only).then_some(GATE_BIT as i64)
+        (self.mode.has_hooks() && !self.gates_only).then_some(GATE_BIT as i64)
     }
 
     /// True where functions have gates but no counters.
@@ -294,7 +303,7 @@ impl Layout {
 
     /// The globals that the output adds, in order.
     pub(super) fn globals(&self) -> impl Iterator<Item = NewGlobal> {
-        let base = (self.mode == Mode::Calls).then_some(NewGlobal::I32(BASE_REFUSED));
+        let base = self.mode.has_hooks().then_some(NewGlobal::I32(BASE_REFUSED));
         let masks = self.gate_masks.iter().filter(|mask| **mask != 0).map(|mask| NewGlobal::I32(*mask));
         let full = if self.gates_only { &[][..] } else { &self.counters };
         let full = full.iter().filter(|global| **global != NONE).map(|_| NewGlobal::I64(0));
@@ -313,7 +322,9 @@ impl Layout {
         check("the number of globals", globals, limits::GLOBALS_MAX, narrow)?;
         let remedy = "use --mode counts, which imports nothing";
         check("the number of imports", info.imports.len() + self.hooks.len(), limits::IMPORTS_MAX, remedy)?;
-        let exports = info.exports.len() + self.accessor_exports().count();
+        let memories = info.memories.len() + usize::from(self.ring.is_some());
+        check("the number of memories", memories, limits::MEMORIES_MAX, "use --mode calls, which adds none")?;
+        let exports = info.exports.len() + self.accessor_exports().count() + usize::from(self.ring.is_some());
         check("the number of exports", exports, limits::EXPORTS_MAX, "export fewer functions")?;
         debug_assert_eq!(plan.mode, self.mode);
         Ok(())
@@ -328,8 +339,19 @@ impl Layout {
         splice::split_section(&section)
     }
 
+    /// The ring's memory, as an item of a memory section. Shared, because the host's clock writes it while the guest runs; of a fixed
+    /// size, because engines then check no bounds.
+    pub(super) fn encode_ring(&self) -> (u32, Vec<u8>) {
+        let mut section = MemorySection::new();
+        if self.ring.is_some() {
+            let (minimum, maximum) = (ring::PAGES, Some(ring::PAGES));
+            section.memory(MemoryType { minimum, maximum, memory64: false, shared: true, page_size_log2: None });
+        }
+        splice::split_section(&section)
+    }
+
     fn place_counters(&mut self, info: &ModuleInfo, plan: &Plan) {
-        let mut next = self.globals_original + u32::from(plan.mode == Mode::Calls);
+        let mut next = self.globals_original + u32::from(plan.mode.has_hooks());
         if plan.gates_only {
             self.gate_masks = vec![0; info.functions.len().div_ceil(32)];
             for index in (self.imported..self.original).filter(|index| plan.is_hooked(*index)) {
@@ -358,9 +380,14 @@ impl Layout {
             (0..self.original)
                 .filter_map(|index| info.functions[index as usize].body.as_ref().map(|body| (index, body)))
         };
-        used.extend([Hook::Enter, Hook::Exit]);
-        if functions().any(|(index, body)| plan.is_hooked(index) && body.facts.handlers > 0) {
-            used.push(Hook::Unwind);
+        let handles = functions().any(|(index, body)| plan.is_hooked(index) && body.facts.handlers > 0);
+        let calls_imports = (0..self.imported).any(|index| plan.is_hooked(index));
+        if self.ring.is_none() || calls_imports {
+            used.extend([Hook::Enter, Hook::Exit]);
+        }
+        match self.ring {
+            Some(_) => used.extend([Hook::Flush].into_iter().chain(handles.then_some(Hook::UnwindRing))),
+            None => used.extend(handles.then_some(Hook::Unwind)),
         }
         if plan.thunks() > 0 || info.start.is_some() {
             used.extend([Hook::Begin, Hook::End]);
@@ -387,7 +414,8 @@ impl Layout {
         for (index, function) in info.functions.iter().enumerate() {
             let early = function.body.as_ref().is_some_and(|body| body.facts.leaves_early);
             let Some(r#type) = info.function_type(index as u32) else { continue };
-            if early && r#type.results.len() > 1 && plan.is_hooked(index as u32) {
+            let injected = plan.is_hooked(index as u32) || plan.crosses(index as u32);
+            if early && r#type.results.len() > 1 && injected {
                 let block = self.types.intern(Box::default(), r#type.results.clone());
                 self.block_types.insert(function.type_index, block);
             }

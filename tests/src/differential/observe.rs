@@ -130,7 +130,7 @@ impl<'a> Instantiation<'a> {
 
     /// The first hook call must speak of the function that was called.
     fn check_first(&mut self, index: u32, seen: &mut Observation) {
-        let mock = &self.store.data().mock;
+        let mock = &mut self.store.data_mut().mock;
         let Some(base) = mock.bases().next() else { return };
         let first = mock.first();
         if index >= self.facts.imported_functions && first.is_none_or(|(_, id)| id != base + index) {
