@@ -17,6 +17,8 @@ let cases = 0;
 const failures = [];
 for (const file of readdirSync(folder).filter((name) => name.endsWith(".json")).sort()) {
   for (const vector of JSON.parse(readFileSync(new URL(file, folder)))) {
+    // Mode `ring` is not for JavaScript.
+    if (vector.steps.some(([op]) => op === "ring")) continue;
     cases += 1;
     try {
       await run(vector);

@@ -101,19 +101,20 @@ impl Aggregator {
     pub fn merge(&mut self, delta: Delta) {
         let modules: Vec<u32> = delta.modules.iter().map(|module| self.catalog.module(module)).collect();
         let mut places = Vec::with_capacity(delta.functions.len());
-        let mut closed = 0_u64;
+        let mut hooks = 0_u64;
         for function in &delta.functions {
-            closed = closed.saturating_add(function.figures.closed);
             let module = modules[function.module as usize];
             let counts =
                 function.histogram.map(|histogram| &delta.buckets[histogram.at as usize..][..histogram.len as usize]);
-            places.push(self.catalog.function(module, function, counts, &mut self.shared_histogram));
+            let place = self.catalog.function(module, function, counts, &mut self.shared_histogram);
+            let pair_ns = self.catalog.pair_ns(place, &self.config);
+            hooks = hooks.saturating_add(function.figures.closed.saturating_mul(pair_ns));
+            places.push(place);
         }
         if let Some(shared) = &delta.shared_histogram {
             let counts = &delta.buckets[shared.at as usize..][..shared.len as usize];
             self.shared_histogram.merge(shared.sum, shared.min, shared.max, shared.zero, shared.first as usize, counts);
         }
-        let hooks = closed.saturating_mul(self.config.hook_pair_ns);
         self.totals.busy = self.totals.busy.saturating_add(delta.busy);
         self.totals.hooks = self.totals.hooks.saturating_add(hooks);
         self.governor.observe(delta.busy, hooks);
@@ -121,6 +122,8 @@ impl Aggregator {
         self.merge_spans(&delta, &places);
         self.merge_errors(&delta, &places);
         self.drops.merge(&delta.drops);
+        // What the coarsest clock says is all that the process can promise.
+        self.config.clock_resolution_ns = self.config.clock_resolution_ns.max(delta.resolution_ns);
     }
 
     /// The spans since the last call, as one `ExportTraceServiceRequest`. None when there are none.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use waspect_abi::manifest::Kind;
+use waspect_abi::manifest::{Kind, Mode};
 use waspect_abi::{BuildId, Manifest};
 
+use crate::Config;
 use crate::delta::{FunctionDelta, ModuleDelta};
 use crate::exemplar::{self, Exemplar};
 use crate::figures::Figures;
@@ -76,6 +77,14 @@ impl Catalog {
             histograms_free: histograms_max,
             version: 0,
         }
+    }
+
+    /// What it costs to observe a call of a function: two hooks, or two records.
+    pub(crate) fn pair_ns(&self, function: u32, config: &Config) -> u64 {
+        let function = &self.functions[function as usize];
+        let manifest = self.modules[function.module as usize].manifest.as_ref();
+        let records = !function.import && manifest.is_some_and(|manifest| manifest.mode() == Mode::Ring);
+        if records { config.record_pair_ns } else { config.hook_pair_ns }
     }
 
     /// Adds a module's figures; its place.

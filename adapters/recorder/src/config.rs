@@ -13,6 +13,8 @@ pub struct Config {
     pub overhead_budget: f64,
     /// What one `enter` and its `exit` cost, both clock reads included, in nanoseconds, as the adapter measured it.
     pub hook_pair_ns: u64,
+    /// What the two records of a call cost in mode `ring`, in nanoseconds.
+    pub record_pair_ns: u64,
     /// Smallest step of the clock that the adapter reads, in nanoseconds.
     pub clock_resolution_ns: u64,
     /// Temporality of metrics.
@@ -35,6 +37,7 @@ impl Default for Config {
             limits: Limits::default(),
             overhead_budget: 0.05,
             hook_pair_ns: 60,
+            record_pair_ns: 20,
             clock_resolution_ns: 1,
             temporality: Temporality::Cumulative,
             attribute_sets_max: 1_000,

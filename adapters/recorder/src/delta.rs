@@ -26,6 +26,8 @@ pub struct Delta {
     pub(crate) errors: Vec<ErrorDelta>,
     pub(crate) drops: Drops,
     pub(crate) busy: u64,
+    /// Largest step of the clock behind records.
+    pub(crate) resolution_ns: u64,
 }
 
 impl Delta {

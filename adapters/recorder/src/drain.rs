@@ -24,6 +24,7 @@ impl Recorder {
             spans: std::mem::take(&mut self.spans),
             errors: std::mem::take(&mut self.errors),
             busy: std::mem::take(&mut self.busy),
+            resolution_ns: std::mem::take(&mut self.resolution_ns),
             ..Delta::default()
         };
         self.drain_modules(&mut delta);

@@ -40,9 +40,10 @@ impl Governor {
         let mut cost = self.hooks as f64;
         (self.busy, self.hooks) = (0, 0);
         if cost > budget {
-            let cheap_ns = config.hook_pair_ns.saturating_mul(CHEAP);
-            let cheap = catalog.functions.iter().enumerate().filter(|(_, function)| {
+            let pair_ns = |place: usize| catalog.pair_ns(place as u32, config);
+            let cheap = catalog.functions.iter().enumerate().filter(|(place, function)| {
                 let (calls, own) = function.recent;
+                let cheap_ns = pair_ns(*place).saturating_mul(CHEAP);
                 calls > 0 && !function.import && !function.untimed && own / calls <= cheap_ns
             });
             let mut cheap: Vec<(u64, usize)> = cheap.map(|(place, function)| (function.recent.0, place)).collect();
@@ -51,7 +52,7 @@ impl Governor {
                 if cost <= budget {
                     break;
                 }
-                cost -= calls.saturating_mul(config.hook_pair_ns) as f64;
+                cost -= calls.saturating_mul(catalog.pair_ns(place as u32, config)) as f64;
                 catalog.functions[place].untimed = true;
             }
             self.publish(catalog);

@@ -2,6 +2,7 @@
 
 use crate::Parent;
 use crate::frame::Frame;
+use crate::ring::Open;
 use crate::spans::Root;
 
 /// One stack of frames.
@@ -14,6 +15,8 @@ pub(crate) struct Lane {
     pub(crate) frames: Vec<Frame>,
     /// The parents that open scopes were given, outermost first: one for each frame that is a scope.
     pub(crate) parents: Vec<Option<Parent>>,
+    /// Calls that records opened, outermost first; some may have closed without a record since.
+    pub(crate) opens: Vec<Open>,
     /// Open roots, outermost first: one for each frame that is a root.
     pub(crate) roots: Vec<Root>,
 }

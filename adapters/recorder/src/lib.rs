@@ -38,6 +38,7 @@ mod pprof;
 mod profile;
 mod recorder;
 mod resource;
+mod ring;
 mod scope;
 mod series;
 mod snapshot;

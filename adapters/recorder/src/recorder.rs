@@ -50,6 +50,8 @@ pub struct Recorder {
     /// Closed calls that wait in open roots.
     pub(crate) candidates: usize,
     pub(crate) busy: u64,
+    /// Largest step of the clock behind records, since the last drain.
+    pub(crate) resolution_ns: u64,
     pub(crate) drops: Drops,
     pub(crate) config: Config,
 }
@@ -80,6 +82,7 @@ impl Recorder {
             allocations: 0,
             candidates: 0,
             busy: 0,
+            resolution_ns: 0,
             drops: Drops::default(),
             config,
         };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 use waspect_abi::Manifest;
 use waspect_abi::manifest::{Function, Kind, Memory};
+use waspect_abi::ring::{self, Record};
 use waspect_recorder::{Aggregator, Config, Interrupt, Outcome, Parent, Recorder, Resource, Timestamp};
 
 const CALENDAR_NS: u64 = 1_000_000_000_000_000;
@@ -121,6 +122,9 @@ fn take_step(
         "exit" => recorder.exit(time(1), id(2), token(3)),
         "end" => recorder.end(time(1), id(2), token(3)),
         "unwind" => recorder.unwind(time(1), id(2), token(3)),
+        "ring" => recorder.ring(time(1), id(2), id(3), &records(&step[4])),
+        "unwind_ring" => recorder.unwind_ring(time(1), id(2), ring::token(id(3))),
+        "flush" => recorder.flush(time(1), id(2)),
         "alloc" => recorder.alloc(time(1), id(2), id(3), id(4), id(5)),
         "grow" => recorder.grow(time(1), id(2), id(3), id(4), id(5)),
         "scope" => {
@@ -146,6 +150,20 @@ fn take_step(
         }
     }
     Ok(())
+}
+
+/// Records as they stand in a ring.
+fn records(list: &Json) -> Vec<u64> {
+    let record = |record: &Json| {
+        let number = |at: usize| record[at].as_u64().unwrap();
+        let what = match record[1].as_str().unwrap() {
+            "enter" => Record::Enter(number(2) as u32),
+            "exit" => Record::Exit(ring::token(number(2) as u32)),
+            other => panic!("no record {other}"),
+        };
+        u64::from(ring::clock(number(0))) | u64::from(what.word()) << 32
+    };
+    list.as_array().unwrap().iter().map(record).collect()
 }
 
 fn outcome(name: &Json) -> Outcome {
