@@ -41,7 +41,7 @@ pub fn attach<S: AsContextMut>(
     let build = known.manifest.build_id();
     state.known(observer, build);
     let (high, low) = build.halves();
-    let base = state.recorder.module(clock::now(), known.manifest.abi, high, low, known.manifest.function_count);
+    let base = state.seat.recorder().module(clock::now(), known.manifest.abi, high, low, known.manifest.function_count);
     if base < waspect_abi::BASE_REFUSED {
         let mut instance = Observed::new(base);
         instance.identity = identity;

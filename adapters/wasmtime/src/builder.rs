@@ -116,6 +116,7 @@ impl Builder {
     pub fn build(mut self) -> Result<Observer, Error> {
         clock::calibrate();
         self.config.hook_pair_ns = cost::hook_pair_ns();
+        self.config.record_pair_ns = cost::record_pair_ns();
         // Nobody asked for export: then the defaults' endpoint is none of ours.
         let nowhere = || ExportConfig { traces: None, metrics: None, ..ExportConfig::default() };
         let export = self.export.take().unwrap_or_else(nowhere);

@@ -29,6 +29,14 @@ pub enum Error {
         name = waspect_abi::COUNTER_GET_EXPORT
     )]
     NoCounters,
+    /// The engine does not take the second memory of mode `ring`.
+    #[error(
+        "the engine refuses a second, shared memory: {0}; enable `wasm_multi_memory` and `wasm_threads`, or use mode calls"
+    )]
+    RingModule(#[source] wasmtime::Error),
+    /// The engine makes no shared memories.
+    #[error("the engine makes no shared memory: {0}; enable `Config::shared_memory`, or use mode calls")]
+    RingMemory(#[source] wasmtime::Error),
     /// Too many modules are known at a time.
     #[error("more than {MODULES_MAX} modules are known; give `add_module` each module once, when it is compiled")]
     TooManyModules,

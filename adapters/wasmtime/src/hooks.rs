@@ -46,7 +46,7 @@ fn define<T: 'static>(
             linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| -> Result<u32> {
                 let now = clock::now();
                 let Some(state) = get(caller.data_mut()).state() else { return Ok(0) };
-                let token = state.recorder.enter(now, func);
+                let token = state.caught_up(now).enter(now, func);
                 match now >= state.tick_due {
                     true => tick::tick(&mut caller, get, now).map(|()| token),
                     false => Ok(token),
@@ -61,19 +61,19 @@ fn define<T: 'static>(
         Hook::Exit => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
             let now = clock::now();
             if let Some(state) = get(caller.data_mut()).state() {
-                state.recorder.exit(now, func, token);
+                state.caught_up(now).exit(now, func, token);
             }
         }),
         Hook::Unwind => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
             let now = clock::now();
             if let Some(state) = get(caller.data_mut()).state() {
-                state.recorder.unwind(now, func, token);
+                state.caught_up(now).unwind(now, func, token);
             }
         }),
         Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
             let now = clock::now();
             if let Some(state) = get(caller.data_mut()).state() {
-                state.recorder.end(now, func, token);
+                state.end(now, func, token);
             }
         }),
         Hook::Alloc => linker.func_wrap(
@@ -82,7 +82,7 @@ fn define<T: 'static>(
             move |mut caller: Caller<'_, T>, func: u32, old: u32, new: u32, size: u32| {
                 let now = clock::now();
                 if let Some(state) = get(caller.data_mut()).state() {
-                    state.recorder.alloc(now, func, old, new, size);
+                    state.caught_up(now).alloc(now, func, old, new, size);
                 }
             },
         ),
@@ -92,7 +92,7 @@ fn define<T: 'static>(
             move |mut caller: Caller<'_, T>, func: u32, old: u64, new: u64, size: u64| {
                 let now = clock::now();
                 if let Some(state) = get(caller.data_mut()).state() {
-                    state.recorder.alloc64(now, func, old, new, size);
+                    state.caught_up(now).alloc64(now, func, old, new, size);
                 }
             },
         ),
@@ -102,7 +102,7 @@ fn define<T: 'static>(
             move |mut caller: Caller<'_, T>, func: u32, memory: u32, delta: u32, result: u32| {
                 let now = clock::now();
                 if let Some(state) = get(caller.data_mut()).state() {
-                    state.recorder.grow(now, func, memory, delta, result);
+                    state.caught_up(now).grow(now, func, memory, delta, result);
                 }
             },
         ),
@@ -112,10 +112,27 @@ fn define<T: 'static>(
             move |mut caller: Caller<'_, T>, func: u32, memory: u32, delta: u64, result: u64| {
                 let now = clock::now();
                 if let Some(state) = get(caller.data_mut()).state() {
-                    state.recorder.grow64(now, func, memory, delta, result);
+                    state.caught_up(now).grow64(now, func, memory, delta, result);
                 }
             },
         ),
+        Hook::Flush => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, base: u32| -> Result<()> {
+            let now = clock::now();
+            let Some(state) = get(caller.data_mut()).state() else { return Ok(()) };
+            state.caught_up(now).flush(now, base);
+            match now >= state.tick_due {
+                true => tick::tick(&mut caller, get, now),
+                false => Ok(()),
+            }
+        }),
+        Hook::UnwindRing => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+                let now = clock::now();
+                if let Some(state) = get(caller.data_mut()).state() {
+                    state.caught_up(now).unwind_ring(now, func, token);
+                }
+            })
+        }
     }?;
     Ok(())
 }

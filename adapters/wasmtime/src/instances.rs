@@ -83,7 +83,7 @@ impl Observed {
             return Vec::new();
         }
         match manifest.mode() {
-            Mode::Calls => self.untimed.clone(),
+            Mode::Calls | Mode::Ring => self.untimed.clone(),
             Mode::Counts => {
                 let counted =
                     manifest.functions.iter().filter(|function| function.hooked && function.kind() == Kind::Guest);
@@ -183,7 +183,7 @@ pub(crate) fn measure<T: 'static>(mut store: StoreContextMut<'_, T>, get: impl F
         if bytes != before
             && let Some(state) = get(store.data_mut()).state()
         {
-            state.recorder.memory(instance.base, bytes);
+            state.seat.recorder().memory(instance.base, bytes);
         }
     }
     if let Some(state) = get(store.data_mut()).state() {

@@ -47,6 +47,8 @@
 //!   what a trap leaves open. Calls outside a scope are recorded too; then frames that a trap left open close when the next
 //!   call proves that they are gone, or when the store is dropped.
 //! - [`attach`] for modules in mode `counts`: they import nothing, so that nobody else tells of their instances.
+//! - [`check_ring`] before modules of mode `ring` are compiled: their engine needs `config.shared_memory(true)`. The rest is as in
+//!   mode `calls`. While they run, one thread keeps their clock and another does the recording, so that theirs need not.
 //! - [`Observer::flush`] and [`Observer::shutdown`] before a process ends.
 //!
 //! # Bounds
@@ -62,21 +64,28 @@
 mod attach;
 mod backtrace;
 mod builder;
+mod cells;
 mod clock;
 mod context;
 mod cost;
 mod counters;
+mod desk;
 mod error;
 mod hooks;
 mod instances;
+mod log;
 mod modules;
 mod observe;
 mod observer;
 mod outcome;
 mod pump;
+mod replayer;
+mod ring;
 mod scope;
+mod seat;
 mod shared;
 mod tick;
+mod ticker;
 mod variables;
 
 pub use attach::attach;
@@ -87,6 +96,7 @@ pub use hooks::add_to_linker;
 pub use modules::MODULES_MAX;
 pub use observe::Observe;
 pub use observer::{Health, Observer};
+pub use ring::check_ring;
 pub use scope::{collect, collect_async, scope, scope_async};
 
 pub use waspect_export::{ExportConfig, Exporter, Signal};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use wasmparser::{Parser, Payload};
 use wasmtime::{ExternType, Module};
 use waspect_abi::hooks::HOOK_MODULE;
+use waspect_abi::ring::RING_EXPORT;
 use waspect_abi::{BuildId, MANIFEST_SECTION, Manifest};
 
 use crate::error::Error;
@@ -29,7 +30,9 @@ pub(crate) struct Known {
 
 impl Known {
     fn new(module: &Module, manifest: Arc<Manifest>) -> Known {
-        let memories = module.exports().filter(|export| matches!(export.ty(), ExternType::Memory(_)));
+        let is_own = |name: &str| name == RING_EXPORT;
+        let memories =
+            module.exports().filter(|export| matches!(export.ty(), ExternType::Memory(_)) && !is_own(export.name()));
         let hooks = module
             .imports()
             .filter(|import| import.module() == HOOK_MODULE && matches!(import.ty(), ExternType::Func(_)));

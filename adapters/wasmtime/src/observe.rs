@@ -12,6 +12,8 @@ use crate::counters::Work;
 use crate::instances::Instances;
 use crate::modules::{Known, Modules};
 use crate::observer::Observer;
+use crate::ring::Rings;
+use crate::seat::Seat;
 use crate::{clock, tick};
 
 /// The observation of one store: put it into the store's data, and tell [`add_to_linker`](crate::add_to_linker) where.
@@ -25,7 +27,7 @@ pub struct Observe {
 
 /// Everything that hooks touch. Boxed, so that stores stay small and dropped stores leave it to the next one.
 pub(crate) struct State {
-    pub recorder: Recorder,
+    pub seat: Seat,
     /// When the next hook call does more than recording.
     pub tick_due: Timestamp,
     /// When a tick hands over what was recorded.
@@ -33,8 +35,11 @@ pub(crate) struct State {
     /// How long after that the next one follows.
     pub drain_pause_ns: u64,
     pub instances: Instances,
+    pub rings: Rings,
     /// Open scopes.
     pub depth: u32,
+    /// Open boundaries outside of scopes, some of which a trap may have ended.
+    unscoped: u32,
     /// Parent of the next scope, when the host named one.
     pub parent: Option<Parent>,
     /// True while the guest was entered through a synchronous [`scope`](crate::scope).
@@ -83,12 +88,14 @@ impl Observe {
 impl State {
     pub(crate) fn new(recorder: Recorder) -> State {
         State {
-            recorder,
+            seat: Seat::new(recorder),
             tick_due: Timestamp(0),
             drain_due: Timestamp(0),
             drain_pause_ns: tick::DRAIN_FIRST_NS,
             instances: Instances::default(),
+            rings: Rings::default(),
             depth: 0,
+            unscoped: 0,
             parent: None,
             sync: false,
             ticking: false,
@@ -111,7 +118,7 @@ impl State {
         let known = self.modules.build(build)?.clone();
         if !self.manifests.contains(&build) {
             self.manifests.push(build);
-            self.recorder.add_manifest(known.manifest.clone());
+            self.seat.recorder().add_manifest(known.manifest.clone());
         }
         Some(known)
     }
@@ -119,35 +126,63 @@ impl State {
     /// Gates that are to be set so that the instances follow the governor.
     pub(crate) fn due_gates(&mut self, observer: &Observer) -> Vec<Work> {
         self.refresh(observer);
-        self.instances.due_gates(&mut self.recorder, &self.untimed)
+        self.instances.due_gates(&mut self.seat.recorder(), &self.untimed)
+    }
+
+    /// Who records, once what the rings hold was told (rule R6).
+    #[inline]
+    pub(crate) fn caught_up(&mut self, now: Timestamp) -> &mut Seat {
+        if let Some(desk) = self.seat.desk() {
+            self.rings.take(desk, now);
+        }
+        &mut self.seat
     }
 
     /// A boundary without a scope anchors its root in the wall clock itself.
     #[inline]
     pub(crate) fn begin(&mut self, now: Timestamp, func: u32) -> u32 {
+        self.caught_up(now);
         if self.depth == 0 {
-            self.recorder.anchor(now, clock::wall_unix_ns());
+            self.seat.recorder().anchor(now, clock::wall_unix_ns());
+            self.unscoped += 1;
+            self.rings.set_running(now, true);
         }
-        self.recorder.begin(now, func)
+        self.seat.begin(now, func)
+    }
+
+    /// The end of a boundary: without a scope, of the last one that runs.
+    #[inline]
+    pub(crate) fn end(&mut self, now: Timestamp, func: u32, token: u32) {
+        self.caught_up(now).end(now, func, token);
+        if self.depth == 0 {
+            self.unscoped = self.unscoped.saturating_sub(1);
+            if self.unscoped == 0 {
+                self.rings.set_running(now, false);
+            }
+        }
     }
 
     /// Makes it as new, for another store.
     pub(crate) fn reset(&mut self, entropy: Option<[u8; 16]>) {
-        self.recorder.reset(entropy);
+        self.seat.stand_up();
+        self.seat.recorder().reset(entropy);
         self.manifests.clear();
+        self.rings.clear();
         self.tick_due = Timestamp(0);
         self.drain_due = Timestamp(0);
         self.drain_pause_ns = tick::DRAIN_FIRST_NS;
         self.parent = None;
         self.depth = 0;
+        self.unscoped = 0;
         self.sync = false;
         self.ticking = false;
     }
 
     /// Closes what is open as dropped, and ends every instance: its memory is given back.
     fn close(&mut self, now: Timestamp) {
-        self.recorder.close_lane(now, &Outcome::Dropped);
-        self.instances.end(&mut self.recorder, now);
+        self.caught_up(now).recorder().close_lane(now, &Outcome::Dropped);
+        self.rings.clear();
+        self.instances.end(&mut self.seat.recorder(), now);
     }
 }
 

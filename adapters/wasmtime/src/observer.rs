@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Module;
 use waspect_abi::Manifest;
+use waspect_abi::manifest::Mode;
 use waspect_recorder::{Outcome, Profile, Snapshot, Timestamp, Untimed};
 
 use crate::builder::Builder;
@@ -15,7 +16,10 @@ use crate::modules::{self, Modules};
 use crate::observe::{Observe, State};
 use crate::outcome;
 use crate::pump::{Request, Requests};
+use crate::replayer;
+use crate::ring::check_ring;
 use crate::shared::Shared;
+use crate::ticker;
 
 /// Observes every store of a process: merges what they record, and exports it in the background.
 ///
@@ -68,6 +72,10 @@ impl Observer {
 
     /// Makes a module known whose manifest is at hand: `Instrumented::manifest`, or a decoded sidecar file.
     pub fn add_manifest(&self, module: &Module, manifest: Manifest) -> Result<Arc<Manifest>, Error> {
+        if manifest.mode() == Mode::Ring {
+            check_ring(module.engine())?;
+            ticker::start().and_then(|()| replayer::start()).map_err(Error::Thread)?;
+        }
         let manifest = Arc::new(manifest);
         let mut modules = self.handle.shared.modules.write().unwrap_or_else(PoisonError::into_inner);
         *modules = Arc::new(modules.with(module, manifest.clone())?);

@@ -147,8 +147,9 @@ impl<'a, T: 'static, G: Fn(&mut T) -> &mut Observe> Open<'a, T, G> {
     fn open(&mut self) {
         let Some(state) = (self.get)(self.store.data_mut()).state() else { return };
         let parent = if self.outermost { state.parent.take().or_else(context::current) } else { None };
-        let wall = clock::wall_unix_ns();
-        self.token = Some(state.recorder.scope_begin(clock::now(), wall, parent.as_ref()));
+        let (wall, now) = (clock::wall_unix_ns(), clock::now());
+        self.token = Some(state.caught_up(now).recorder().scope_begin(now, wall, parent.as_ref()));
+        state.rings.set_running(now, true);
     }
 
     /// Closes every frame of the scope, with the outcome that the error tells.
@@ -157,7 +158,7 @@ impl<'a, T: 'static, G: Fn(&mut T) -> &mut Observe> Open<'a, T, G> {
         let Some(token) = self.token.take() else { return };
         let Some((observer, state)) = (self.get)(self.store.data_mut()).parts() else { return };
         let outcome = error.map_or(Outcome::Returned, |error| observer.outcome(error, &state.modules));
-        state.recorder.scope_end(now, token, &outcome);
+        state.caught_up(now).recorder().scope_end(now, token, &outcome);
     }
 
     fn due_gates(&mut self) -> Vec<Work> {
@@ -184,7 +185,7 @@ impl<'a, T: 'static, G: Fn(&mut T) -> &mut Observe> Open<'a, T, G> {
 
     fn done(&mut self, work: Vec<Work>) {
         if let Some(state) = (self.get)(self.store.data_mut()).state() {
-            state.instances.done(&mut state.recorder, work, self.began, clock::now());
+            state.instances.done(&mut state.seat.recorder(), work, self.began, clock::now());
         }
     }
 
@@ -209,11 +210,12 @@ impl<T: 'static, G: Fn(&mut T) -> &mut Observe> Drop for Open<'_, T, G> {
                 true => Outcome::HostError { kind: "panic".into(), message: String::new(), backtrace: String::new() },
                 false => Outcome::Cancelled,
             };
-            state.recorder.scope_end(now, token, &outcome);
+            state.caught_up(now).recorder().scope_end(now, token, &outcome);
         }
         state.sync = self.sync_before;
         state.depth = state.depth.saturating_sub(1);
         if self.outermost {
+            state.rings.set_running(now, false);
             instances::measure(self.store.as_context_mut(), &self.get);
             if let Some((observer, state)) = (self.get)(self.store.data_mut()).parts() {
                 observer.hand_over(state, now);

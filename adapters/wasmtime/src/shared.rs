@@ -91,7 +91,7 @@ impl Shared {
         if self.hand_over(&mut state, now) {
             self.recycle(state);
         } else if let Ok(mut aggregator) = self.aggregator.try_lock() {
-            aggregator.merge(state.recorder.drain(now));
+            aggregator.merge(state.seat.recorder().drain(now));
             drop(aggregator);
             self.recycle(state);
         } else if self.undrained.push(state).is_err() {
@@ -106,7 +106,7 @@ impl Shared {
             self.taken.fetch_sub(1, Ordering::AcqRel);
             return false;
         }
-        let delta = state.recorder.drain(now);
+        let delta = state.seat.recorder().drain(now);
         if delta.is_empty() || self.queue.push(delta).is_err() {
             self.taken.fetch_sub(1, Ordering::AcqRel);
         }
@@ -126,7 +126,7 @@ impl Shared {
             aggregator.merge(delta);
         }
         while let Some(mut state) = self.undrained.pop() {
-            aggregator.merge(state.recorder.drain(clock::now()));
+            aggregator.merge(state.seat.recorder().drain(clock::now()));
             self.recycle(state);
         }
         aggregator

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use wasmtime::{AsContextMut, Caller, Extern, Result};
+use waspect_abi::ring::RING_EXPORT;
 use waspect_abi::{BASE_REFUSED, BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT};
 use waspect_recorder::Timestamp;
 
@@ -36,11 +37,15 @@ pub(crate) fn module<T: 'static>(
 ) -> u32 {
     let Some((observer, state)) = get(caller.data_mut()).parts() else { return BASE_REFUSED };
     let known = state.known(observer, BuildId::from_halves(build_a, build_b));
-    let base = state.recorder.module(now, abi, build_a, build_b, functions);
+    let base = state.caught_up(now).recorder().module(now, abi, build_a, build_b, functions);
     if base < BASE_REFUSED {
         let instance = observed(caller, base, known);
+        let ring = caller.get_export(RING_EXPORT);
         if let Some(state) = get(caller.data_mut()).state() {
             state.instances.add(instance);
+            if state.rings.add(base, ring, now, state.depth > 0) {
+                state.seat.sit_down();
+            }
         }
     }
     base
@@ -89,7 +94,7 @@ pub(crate) fn tick<T: 'static>(
     let result = counters::run(caller.as_context_mut(), &mut work);
     if let Some(state) = get(caller.data_mut()).state() {
         state.ticking = false;
-        state.instances.done(&mut state.recorder, work, now, clock::now());
+        state.instances.done(&mut state.seat.recorder(), work, now, clock::now());
     }
     match result {
         // An interruption that struck in the setter was meant for the guest; the host must get it.

@@ -1,8 +1,10 @@
 //! Guests that stop anywhere: whatever a stop leaves behind, the next 1,000 events are exact (bar R11, rule H2).
 
 use wasmtime::{Config, Engine, Instance, Store};
+use waspect_abi::manifest::Mode;
 use waspect_abi::semconv::DropReason;
 use waspect_abi::semconv::attribute::WASM_OUTCOME;
+use waspect_instrumenter::Options;
 
 use crate::support::{Guest, Seen, State, assert_nested, attribute, linker, observe, store};
 
@@ -39,6 +41,8 @@ const WAT: &str = r#"(module
             (local.set $left (i32.sub (local.get $left) (i32.const 1)))
             (br_if $again (local.get $left)))))"#;
 
+const MODES: [Mode; 2] = [Mode::Calls, Mode::Ring];
+
 struct Dying {
     seen: Seen,
     store: Store<State>,
@@ -47,12 +51,16 @@ struct Dying {
 }
 
 impl Dying {
-    fn new(change: impl FnOnce(&mut Config)) -> Dying {
+    fn new(mode: Mode, change: impl FnOnce(&mut Config)) -> Dying {
+        Dying::seen_by(Seen::new(), mode, change)
+    }
+
+    fn seen_by(seen: Seen, mode: Mode, change: impl FnOnce(&mut Config)) -> Dying {
         let mut config = Config::new();
-        config.consume_fuel(true);
+        config.consume_fuel(true).shared_memory(true);
         change(&mut config);
-        let (seen, engine) = (Seen::new(), Engine::new(&config).unwrap());
-        let guest = Guest::new(&seen, &engine, WAT);
+        let engine = Engine::new(&config).unwrap();
+        let guest = Guest::with(&seen, &engine, WAT, &Options { mode, ..Options::default() });
         let mut linker = linker(&engine);
         linker.func_wrap("host", "call", || ()).unwrap();
         let mut store = store(&seen, &engine);
@@ -93,8 +101,10 @@ impl Dying {
     }
 }
 
-fn stopped_at_every_fuel_value(scoped: bool) {
-    let mut dying = Dying::new(|_| ());
+fn stopped_at_every_fuel_value(mode: Mode, scoped: bool) {
+    // Records are instructions, so that there are thousands of places to stop at: more spans than wait for an exporter.
+    let always = |config: &mut waspect_recorder::Config| config.spans.always.retain(|_| mode == Mode::Calls);
+    let mut dying = Dying::seen_by(Seen::with(always), mode, |_| ());
     let mut fuel = 0;
     loop {
         let finished = dying.run("run", fuel, scoped).is_ok();
@@ -109,32 +119,38 @@ fn stopped_at_every_fuel_value(scoped: bool) {
     assert!(runs.calls <= fuel);
     // Without a scope nothing ends the root, whose spans then meet their cap.
     let drops = dying.seen.snapshot().drops;
-    assert!(drops.iter().all(|&(reason, _)| !scoped && reason == DropReason::Omitted), "{drops:?}");
+    assert!(drops.iter().all(|&(reason, _)| !scoped && reason == DropReason::Omitted), "{mode:?}: {drops:?}");
 }
 
 #[test]
 fn stopped_at_every_fuel_value_within_a_scope() {
-    stopped_at_every_fuel_value(true);
+    MODES.into_iter().for_each(|mode| stopped_at_every_fuel_value(mode, true));
 }
 
 #[test]
 fn stopped_at_every_fuel_value_without_a_scope() {
-    stopped_at_every_fuel_value(false);
+    MODES.into_iter().for_each(|mode| stopped_at_every_fuel_value(mode, false));
 }
 
 #[test]
 fn spans_are_exact_after_stops() {
-    let mut dying = Dying::new(|_| ());
-    for fuel in (0..200).step_by(17) {
-        let _ = dying.run("run", fuel, true);
-        dying.probe(&fuel);
+    for mode in MODES {
+        let mut dying = Dying::new(mode, |_| ());
+        for fuel in (0..200).step_by(17) {
+            let _ = dying.run("run", fuel, true);
+            dying.probe(&fuel);
+        }
+        dying.check_spans();
     }
-    dying.check_spans();
 }
 
 #[test]
 fn thousand_stack_overflows_at_shifting_depths() {
-    let mut dying = Dying::new(|config| {
+    MODES.into_iter().for_each(thousand_stack_overflows);
+}
+
+fn thousand_stack_overflows(mode: Mode) {
+    let mut dying = Dying::new(mode, |config| {
         config.max_wasm_stack(64 << 10);
     });
     let pad = dying.instance.get_typed_func::<i32, ()>(&mut dying.store, "pad").unwrap();

@@ -7,6 +7,7 @@ mod exporting;
 mod governor;
 mod parents;
 mod providers;
+mod ring;
 mod shapes;
 mod support;
 mod threads;

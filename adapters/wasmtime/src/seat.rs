@@ -1,0 +1,175 @@
+//! Who records for a store: its own thread, at once; or, once it has a ring, whoever has time.
+//!
+//! Hooks are named as in the recorder. In a store with a ring they are only written down ([`Desk`]).
+
+use std::ops::{Deref, DerefMut};
+
+use waspect_recorder::{Recorder, Timestamp};
+
+use crate::desk::{AtWork, Desk};
+use crate::log::Event;
+
+/// A store's recorder.
+pub(crate) struct Seat {
+    /// None: it is at the desk.
+    here: Option<Box<Recorder>>,
+    desk: Option<Desk>,
+}
+
+/// A recorder that was told everything that happened so far.
+pub(crate) enum ToldAll<'a> {
+    Here(&'a mut Recorder),
+    Desk(AtWork<'a>),
+}
+
+impl Seat {
+    pub fn new(recorder: Recorder) -> Seat {
+        Seat { here: Some(Box::new(recorder)), desk: None }
+    }
+
+    /// The recorder, told everything that happened so far. Where another thread replays, it is waited for until it is done with the
+    /// log in its hands, some 50 µs; the rest is done here.
+    #[inline]
+    pub fn recorder(&mut self) -> ToldAll<'_> {
+        match (&mut self.here, &mut self.desk) {
+            (Some(recorder), _) => ToldAll::Here(recorder),
+            (None, Some(desk)) => ToldAll::Desk(desk.told_all()),
+            (None, None) => unreachable!("the recorder is here or at the desk"),
+        }
+    }
+
+    /// From now on hooks are written down.
+    pub fn sit_down(&mut self) {
+        if let Some(recorder) = self.here.take() {
+            self.desk = Some(Desk::new(recorder));
+        }
+    }
+
+    /// From now on the recorder is told at once, as at the beginning.
+    pub fn stand_up(&mut self) {
+        if let Some(desk) = self.desk.take() {
+            self.here = Some(desk.leave());
+        }
+    }
+
+    /// Where hooks are written down.
+    pub fn desk(&mut self) -> Option<&mut Desk> {
+        self.desk.as_mut()
+    }
+
+    #[inline]
+    pub fn enter(&mut self, now: Timestamp, func: u32) -> u32 {
+        match &mut self.here {
+            Some(recorder) => recorder.enter(now, func),
+            None => self.open(|token| Event::Enter { now, func, token }),
+        }
+    }
+
+    #[inline]
+    pub fn begin(&mut self, now: Timestamp, func: u32) -> u32 {
+        match &mut self.here {
+            Some(recorder) => recorder.begin(now, func),
+            None => self.open(|token| Event::Begin { now, func, token }),
+        }
+    }
+
+    #[inline]
+    pub fn exit(&mut self, now: Timestamp, func: u32, token: u32) {
+        match &mut self.here {
+            Some(recorder) => recorder.exit(now, func, token),
+            None => self.tell(Event::Exit { now, func, token }),
+        }
+    }
+
+    #[inline]
+    pub fn end(&mut self, now: Timestamp, func: u32, token: u32) {
+        match &mut self.here {
+            Some(recorder) => recorder.end(now, func, token),
+            None => self.tell(Event::End { now, func, token }),
+        }
+    }
+
+    #[inline]
+    pub fn unwind(&mut self, now: Timestamp, func: u32, token: u32) {
+        match &mut self.here {
+            Some(recorder) => recorder.unwind(now, func, token),
+            None => self.tell(Event::Unwind { now, func, token }),
+        }
+    }
+
+    pub fn unwind_ring(&mut self, now: Timestamp, func: u32, token: u32) {
+        match &mut self.here {
+            Some(recorder) => recorder.unwind_ring(now, func, token),
+            None => self.tell(Event::UnwindRing { now, func, token }),
+        }
+    }
+
+    pub fn flush(&mut self, now: Timestamp, base: u32) {
+        match &mut self.here {
+            Some(recorder) => recorder.flush(now, base),
+            None => self.tell(Event::Flush { now, base }),
+        }
+    }
+
+    #[inline]
+    pub fn alloc(&mut self, now: Timestamp, func: u32, old: u32, new: u32, size: u32) {
+        match &mut self.here {
+            Some(recorder) => recorder.alloc(now, func, old, new, size),
+            None => self.tell(Event::Alloc { now, func, old, new, size }),
+        }
+    }
+
+    #[inline]
+    pub fn alloc64(&mut self, now: Timestamp, func: u32, old: u64, new: u64, size: u64) {
+        match &mut self.here {
+            Some(recorder) => recorder.alloc64(now, func, old, new, size),
+            None => self.tell(Event::Alloc64 { now, func, old, new, size }),
+        }
+    }
+
+    pub fn grow(&mut self, now: Timestamp, func: u32, memory: u32, delta: u32, result: u32) {
+        match &mut self.here {
+            Some(recorder) => recorder.grow(now, func, memory, delta, result),
+            None => self.tell(Event::Grow { now, func, memory, delta, result }),
+        }
+    }
+
+    pub fn grow64(&mut self, now: Timestamp, func: u32, memory: u32, delta: u64, result: u64) {
+        match &mut self.here {
+            Some(recorder) => recorder.grow64(now, func, memory, delta, result),
+            None => self.tell(Event::Grow64 { now, func, memory, delta, result }),
+        }
+    }
+
+    fn open(&mut self, event: impl FnOnce(u32) -> Event) -> u32 {
+        self.desk.as_mut().map_or(0, |desk| desk.open(event))
+    }
+
+    fn tell(&mut self, event: Event) {
+        if let Some(desk) = &mut self.desk {
+            desk.tell(event);
+        }
+    }
+}
+
+impl Deref for ToldAll<'_> {
+    type Target = Recorder;
+
+    #[inline]
+    fn deref(&self) -> &Recorder {
+        match self {
+            ToldAll::Here(recorder) => recorder,
+            ToldAll::Desk(recorder) => recorder,
+        }
+    }
+}
+
+impl DerefMut for ToldAll<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Recorder {
+        match self {
+            ToldAll::Here(recorder) => recorder,
+            ToldAll::Desk(recorder) => recorder,
+        }
+    }
+}
