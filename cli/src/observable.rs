@@ -63,9 +63,9 @@ impl Observable {
         self.manifest.as_ref().map_or(self.original, Manifest::build_id)
     }
 
-    /// True when only calls are counted.
-    pub fn counts_only(&self) -> bool {
-        self.manifest.as_ref().is_some_and(|manifest| manifest.mode() == Mode::Counts)
+    /// Depth of instrumentation.
+    pub fn mode(&self) -> Mode {
+        self.manifest.as_ref().map_or(Mode::Calls, Manifest::mode)
     }
 
     /// Why there are no figures of allocations.
@@ -73,11 +73,11 @@ impl Observable {
         let manifest = self.manifest.as_ref()?;
         match manifest.mode() {
             Mode::Counts => None,
-            Mode::Calls if !self.alloc => Some("--no-alloc"),
-            Mode::Calls if manifest.allocators.is_empty() => {
+            _ if !self.alloc => Some("--no-alloc"),
+            _ if manifest.allocators.is_empty() => {
                 Some("no function has an allocator's name; name them with --alloc malloc=INDEX,free=INDEX")
             }
-            Mode::Calls => None,
+            _ => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use waspect_instrumenter::{Mode, Only, Options, Placement, Role};
 #[derive(Args)]
 #[command(next_help_heading = "What is observed")]
 pub struct Selection {
-    /// Depth: calls is timed calls, counts is one counter a function
+    /// Depth: calls is timed calls; counts is one counter a function; ring is calls with a coarse clock, for less
     #[arg(long, value_name = "MODE", default_value = "calls")]
     mode: ModeArgument,
 
@@ -69,6 +69,7 @@ impl Selection {
 enum ModeArgument {
     Calls,
     Counts,
+    Ring,
 }
 
 impl From<ModeArgument> for Mode {
@@ -76,6 +77,7 @@ impl From<ModeArgument> for Mode {
         match mode {
             ModeArgument::Calls => Mode::Calls,
             ModeArgument::Counts => Mode::Counts,
+            ModeArgument::Ring => Mode::Ring,
         }
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 use waspect_instrumenter::plan::{Boundary, Entry, FunctionPlan};
-use waspect_instrumenter::{Mode, ModuleInfo, Placement, Plan as Decided};
+use waspect_instrumenter::{ModuleInfo, Placement, Plan as Decided};
 
 use crate::selection::Selection;
 use crate::table::{self, HEADING, Table, styled};
@@ -61,12 +61,12 @@ pub fn to_text(info: &ModuleInfo, plan: &Decided) -> String {
     let hooked = |list: &[FunctionPlan]| list.iter().filter(|one| one.hook.is_ok()).count() as u64;
     let of = |part: u64, whole: usize, noun| format!("{} of {}", crate::text::count(part), counted(whole as u64, noun));
     let mut lines = vec![
-        ("mode", mode_name(plan.mode).to_owned()),
+        ("mode", plan.mode.name().to_owned()),
         ("functions", of(hooked(functions), functions.len(), "function")),
         ("host calls", of(hooked(imports), imports.len(), "imported function")),
         ("boundaries", boundaries(plan)),
     ];
-    if plan.mode == Mode::Calls {
+    if plan.mode.has_hooks() {
         lines.push(("allocators", if plan.grows { allocators(info, plan) } else { "not observed".to_owned() }));
         lines.push(("growth", if plan.grows { "every memory.grow" } else { "not observed" }.to_owned()));
     }
@@ -158,7 +158,7 @@ pub fn to_json(info: &ModuleInfo, plan: &Decided) -> Value {
     });
     json!({
         "build": plan.build.to_string(),
-        "mode": mode_name(plan.mode),
+        "mode": plan.mode.name(),
         "observed": plan.hooked(),
         "thunks": plan.thunks(),
         "memory_growth": plan.grows,
@@ -167,11 +167,4 @@ pub fn to_json(info: &ModuleInfo, plan: &Decided) -> Value {
         "functions": functions.collect::<Vec<_>>(),
         "warnings": plan.warnings.iter().map(|warning| warning.to_string()).collect::<Vec<_>>(),
     })
-}
-
-fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Calls => "calls",
-        Mode::Counts => "counts",
-    }
 }

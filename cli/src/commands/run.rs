@@ -202,7 +202,7 @@ impl Run {
             module: self.module.display().to_string(),
             service: telemetry.service.clone(),
             build: observable.build(),
-            counts_only: observable.counts_only(),
+            mode: observable.mode(),
             allocations_missing: observable.allocations_missing(),
             ending,
             wall_ns: duration.as_nanos().try_into().unwrap_or(u64::MAX),

@@ -125,7 +125,7 @@ impl Guest {
         let mut config = Config::new();
         config.epoch_interruption(true).max_wasm_stack(GUEST_STACK_BYTES);
         // Every proposal that wasmtime runs: the module says what it needs.
-        config.wasm_function_references(true).wasm_gc(true).wasm_exceptions(true);
+        config.wasm_function_references(true).wasm_gc(true).wasm_exceptions(true).shared_memory(true);
         let engine = Engine::new(&config).map_err(foreign)?;
         let module = Module::new(&engine, wasm).map_err(foreign).context("the module cannot be compiled")?;
         let attached = known(&module)?;

@@ -20,7 +20,7 @@ pub fn to_json(summary: &Summary, sort: Sort) -> Value {
         "module": summary.module,
         "service": summary.service,
         "build": summary.build.to_string(),
-        "mode": if summary.counts_only { "counts" } else { "calls" },
+        "mode": summary.mode.name(),
         "ending": ending(&summary.ending),
         "wall_ns": summary.wall_ns,
         "busy_ns": snapshot.busy_ns,

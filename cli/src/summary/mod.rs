@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 
 use clap::ValueEnum;
 use waspect_abi::BuildId;
+use waspect_abi::manifest::Mode;
 use waspect_recorder::{FunctionSnapshot, Snapshot};
 
 pub use json::to_json;
@@ -20,8 +21,8 @@ pub struct Summary {
     pub service: String,
     /// Build id of the original module.
     pub build: BuildId,
-    /// True when only calls were counted: there are no times.
-    pub counts_only: bool,
+    /// Depth of instrumentation: in mode `counts` there are no times, in mode `ring` they are coarse.
+    pub mode: Mode,
     /// Why there are no figures of allocations; none when there are.
     pub allocations_missing: Option<&'static str>,
     /// How the run ended.
@@ -32,6 +33,13 @@ pub struct Summary {
     pub snapshot: Snapshot,
     /// What became of the telemetry; none where none was sent.
     pub sent: Option<Sent>,
+}
+
+impl Summary {
+    /// True when only calls were counted.
+    fn counts_only(&self) -> bool {
+        self.mode == Mode::Counts
+    }
 }
 
 /// How a run ended.

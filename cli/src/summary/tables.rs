@@ -1,5 +1,6 @@
 //! The summary for people: what happened in one line, then where time and memory went, then what deserves a look.
 
+use waspect_abi::manifest::Mode;
 use waspect_recorder::FunctionSnapshot;
 
 use super::{Ending, Ledger, Sent, Sort, Summary, sorted};
@@ -79,7 +80,7 @@ fn functions(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) ->
     if functions.is_empty() {
         return String::new();
     }
-    let mut columns: Vec<&Column> = if summary.counts_only { vec![&CALLS] } else { TIMES.iter().collect() };
+    let mut columns: Vec<&Column> = if summary.counts_only() { vec![&CALLS] } else { TIMES.iter().collect() };
     if functions.iter().any(|function| function.allocated_bytes > 0) {
         columns.extend(&ALLOCATIONS);
     }
@@ -89,7 +90,7 @@ fn functions(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) ->
     let shown = shown(functions.len(), top);
     let rest = &functions[shown..];
     let share = rest.iter().map(|function| function.self_ns).fold(0, u64::saturating_add);
-    let share = match summary.counts_only {
+    let share = match summary.counts_only() {
         true => String::new(),
         false => format!(", {} of the time", percent(share, summary.snapshot.busy_ns)),
     };
@@ -104,7 +105,7 @@ fn host_calls(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) -
         return String::new();
     }
     let times = TIMES.iter().filter(|column| column.title != "SELF");
-    let columns: Vec<&Column> = if summary.counts_only { vec![&CALLS] } else { times.collect() };
+    let columns: Vec<&Column> = if summary.counts_only() { vec![&CALLS] } else { times.collect() };
     let shown = shown(calls.len(), top);
     let rest = calls.len() - shown;
     "\n".to_owned() + &table(&calls[..shown], &columns, "HOST CALL", summary, width) + &more(rest, "host call", "")
@@ -183,7 +184,7 @@ fn memory(summary: &Summary) -> String {
 fn notes(summary: &Summary) -> String {
     let snapshot = &summary.snapshot;
     let mut text = String::new();
-    if summary.counts_only {
+    if summary.counts_only() {
         text += "overhead: calls were only counted, nothing was timed\n";
     } else {
         let timed = snapshot.functions.iter().map(|function| function.timed_calls).fold(0, u64::saturating_add);
@@ -193,6 +194,12 @@ fn notes(summary: &Summary) -> String {
             duration(snapshot.busy_ns),
             percent(snapshot.hooks_ns, snapshot.busy_ns),
             duration(snapshot.hooks_ns.checked_div(timed).unwrap_or_default()),
+        );
+    }
+    if summary.mode == Mode::Ring {
+        text += &format!(
+            "clock: mode ring, in steps of up to {}: shorter calls have no time of their own\n",
+            duration(snapshot.clock_resolution_ns)
         );
     }
     let untimed: Vec<&FunctionSnapshot> = snapshot.functions.iter().filter(|function| function.untimed).collect();

@@ -1,6 +1,7 @@
 ;; RUN: instrument % -o %tmp/out.wasm
 ;; RUN[json]: instrument % -o %tmp/out.wasm --json --include main
 ;; RUN[sidecar]: instrument % -o %tmp/out.wasm --manifest sidecar --mode counts
+;; RUN[ring]: instrument % -o %tmp/out.wasm --mode ring
 ;; RUN[nothing]: instrument % -o %tmp/out.wasm --exclude *
 ;; RUN[overwrite]: instrument % -o instrument.wat
 ;; EXIT: 1

@@ -4,6 +4,7 @@
 ;; RUN[imports]: plan % --only imports
 ;; RUN[small]: plan % --min-body 100 --no-imports --no-alloc --top 2
 ;; RUN[counts]: plan % --mode counts
+;; RUN[ring]: plan % --mode ring
 ;; RUN[glob]: plan % --include [
 ;; EXIT: 1
 ;; RUN[function]: plan % --function 99

@@ -2,6 +2,7 @@
 ;; RUN[top]: run % --sort name --top 1
 ;; RUN[none]: run % --summary none
 ;; RUN[counts]: run % --mode counts --sort name
+;; RUN[ring]: run % --mode ring --sort name
 ;; RUN[selected]: run % --sort name --include work* --no-alloc --no-imports
 ;; RUN[stdin]: run -
 ;; EXIT: 1

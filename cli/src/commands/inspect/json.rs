@@ -50,7 +50,7 @@ impl Facts {
             })).collect::<Vec<_>>(),
             "tables": info.tables,
             "globals": info.globals.len(),
-            "tags": info.tags,
+            "tags": info.tags.len(),
             "start": info.start,
             "has_names": info.has_names,
             "sections": info.sections.iter().map(|section| json!({

@@ -114,7 +114,7 @@ impl Facts {
             "{}, {}, {}{}",
             counted(info.tables.into(), "table"),
             counted(info.globals.len() as u64, "global"),
-            counted(info.tags.into(), "tag"),
+            counted(info.tags.len() as u64, "tag"),
             start.unwrap_or_default()
         ))
         .into_owned()
