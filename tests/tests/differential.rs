@@ -4,11 +4,15 @@
 //! its seed. The default takes two minutes of CPU, so one on two quiet cores.
 
 use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use waspect_tests::differential::{FUEL_INSTRUMENTED, FUEL_ORIGINAL, Observation, differences, observe};
+use wasmtime::Engine;
+use waspect_instrumenter::mutants::Mutant;
 use waspect_tests::host::Outcome;
 use waspect_tests::subject::Subject;
 use waspect_tests::{engine, parallel, smith};
+use waspect_verify::trial::{Stubs, Trial};
+use waspect_verify::{Side, verify};
 
 /// Modules in a run of the tests.
 const MODULES: u64 = 5_000;
@@ -16,6 +20,17 @@ const MODULES: u64 = 5_000;
 const BATCH: u64 = 50;
 /// Stack for the guest: enough for any recursion that the original's fuel allows, so that no limit but fuel is met.
 const STACK_BYTES: usize = 4 << 20;
+
+/// Generated modules among which a seeded fault must show.
+const MUTANT_SEEDS: u64 = 500;
+/// Faults that the first 500 generated modules do not show. The spec suite does, in `mutants`.
+const NOT_SHOWN: [Mutant; 2] = [Mutant::ElementMissed, Mutant::UnwindMissed];
+/// Fuel of one call of the original.
+const FUEL: u64 = 20_000;
+/// Memory that one instance may have.
+const MEMORY_BYTES_MAX: usize = 2 << 20;
+/// Instances that one module may use up by meeting limits.
+const INSTANCES_MAX: usize = 6;
 
 #[derive(Debug, Default)]
 struct Tally {
@@ -36,11 +51,12 @@ fn generated_modules_do_the_same_before_and_after() {
     let (first, modules) = (number("WASPECT_SMITH_SEED", 0), number("WASPECT_SMITH_MODULES", MODULES));
     let engine = engine::fidelity(STACK_BYTES);
     let subjects = [Subject::calls(), Subject::counts(), Subject::ring()];
+    let trial = trial();
     let batches: Vec<u64> = (first..first + modules).step_by(BATCH as usize).collect();
     let tallies = parallel::map(&batches, |&batch| {
         let mut tally = Tally::default();
         for seed in batch..(batch + BATCH).min(first + modules) {
-            run(&engine, seed, &subjects, &mut tally);
+            run(&engine, seed, &subjects, &trial, &mut tally);
         }
         tally
     });
@@ -64,35 +80,67 @@ fn generated_modules_do_the_same_before_and_after() {
     assert!(total.unprovidable * 10 < modules, "most modules must run");
 }
 
-fn run(engine: &wasmtime::Engine, seed: u64, subjects: &[Subject; 3], tally: &mut Tally) {
+/// The same comparison must be able to fail: faults seeded into the rewriter are noticed on generated modules.
+#[test]
+fn seeded_faults_are_noticed() {
+    let engine = engine::fidelity(STACK_BYTES);
+    let mutants: Vec<Mutant> = Mutant::ALL.into_iter().filter(|mutant| !NOT_SHOWN.contains(mutant)).collect();
+    let noticed = parallel::map(&mutants, |&mutant| {
+        let subjects = [Subject::calls(), Subject::counts()].map(|subject| subject.with_mutant(mutant));
+        (0..MUTANT_SEEDS).find(|&seed| {
+            let mut tally = Tally::default();
+            // A debug build validates what it writes, and panics: that is notice enough.
+            let ran = AssertUnwindSafe(|| run(&engine, seed, &subjects, &trial(), &mut tally));
+            catch_unwind(ran).is_err() || !tally.differences.is_empty()
+        })
+    });
+    let missed: Vec<_> = mutants.iter().zip(&noticed).filter(|(_, seed)| seed.is_none()).map(|(it, _)| it).collect();
+    println!("F2: {} of {} seeded faults noticed", mutants.len() - missed.len(), Mutant::ALL.len());
+    assert!(missed.is_empty(), "faults that generated modules do not show: {missed:?}");
+}
+
+/// How every module is run.
+fn trial() -> Trial {
+    Trial {
+        fuel: FUEL,
+        instances_max: INSTANCES_MAX,
+        memory_bytes_max: MEMORY_BYTES_MAX,
+        stubs: Stubs { calls_max: 2_000, fail_every: 23, reenter_every: 11 },
+        ..Trial::exports(1)
+    }
+}
+
+fn run(engine: &Engine, seed: u64, subjects: &[Subject], trial: &Trial, tally: &mut Tally) {
     let Some(module) = smith::module(seed) else { return };
-    let Some(before) = observe(engine, &module, &Subject::original(), FUEL_ORIGINAL, &[]) else {
+    let side = |subject: &Subject| {
+        let prepared = subject.prepare(&module).map_err(|error| format!("the rewriter refuses it: {error}"))?;
+        Side::compile(engine, &module, &prepared).map_err(|error| format!("{error:#}"))
+    };
+    let place = |subject: &Subject, words: String| format!("seed {seed} [{}]: {words}", subject.name);
+    let Ok(original) = side(&Subject::original()) else {
         tally.unprovidable += 1;
         return;
     };
-    let skip = before.limited();
-    let place = |subject: &Subject, words: String| format!("seed {seed} [{}]: {words}", subject.name);
-    let after: Vec<Option<Observation>> =
-        subjects.iter().map(|subject| observe(engine, &module, subject, FUEL_INSTRUMENTED, &skip)).collect();
-    for (subject, after) in subjects.iter().zip(&after) {
-        match after {
-            Some(after) => {
-                tally.events += after.events;
-                tally.differences.extend(differences(&before, after).into_iter().map(|words| place(subject, words)));
-            }
-            None => tally.differences.push(place(subject, "its imports cannot be provided any more".into())),
+    let mut sides = Vec::new();
+    for subject in subjects {
+        match side(subject) {
+            Ok(side) => sides.push(side),
+            Err(error) => return tally.differences.push(place(subject, error)),
         }
     }
-    if let [Some(calls), Some(counts), Some(ring)] = &after[..]
-        && (calls.counters != counts.counters || calls.counters != ring.counters)
-    {
-        tally.differences.push(format!("seed {seed}: counters differ between the modes"));
+    let Ok(verdict) = verify(engine, &original, &sides, trial) else {
+        tally.unprovidable += 1;
+        return;
+    };
+    for (subject, differences) in subjects.iter().zip(&verdict.differences) {
+        tally.differences.extend(differences.iter().map(|difference| place(subject, difference.to_string())));
     }
     tally.modules += 1;
-    tally.calls += before.calls.len() as u64;
-    tally.limited += skip.iter().filter(|&&limited| limited).count() as u64;
-    tally.host_calls += before.calls.iter().map(|call| call.log.len() as u64).sum::<u64>();
-    for call in &before.calls {
+    tally.events += verdict.after.iter().map(|after| after.events).sum::<u64>();
+    for call in &verdict.before.calls {
+        tally.calls += 1;
+        tally.host_calls += call.log.calls();
+        tally.limited += u64::from(call.outcome.met_a_limit());
         tally.traps += u64::from(matches!(call.outcome, Outcome::Trapped(_)));
         tally.exceptions += u64::from(matches!(call.outcome, Outcome::Threw(_)));
     }

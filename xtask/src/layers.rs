@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("waspect-instrumenter", &["waspect-abi"]),
     ("waspect-recorder", &["waspect-abi"]),
     ("waspect-export", &["waspect-abi"]),
+    ("waspect-verify", &["waspect-abi"]),
 ];
 
 /// Checks every rule, and says all that is broken.

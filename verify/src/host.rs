@@ -1,14 +1,20 @@
-//! What stands around a guest in the tests: the store's data, and outcomes put into words that can be compared.
+//! What stands around a guest: the store's data, and outcomes put into words that can be compared.
+
+use std::collections::HashMap;
+use std::fmt;
 
 use wasmtime::{
-    AsContextMut, Error, ExternRef, Ref, RootScope, Rooted, Store, StoreLimits, StoreLimitsBuilder, ThrownException,
-    Trap, Val,
+    AsContextMut, Error, ExternRef, Memory, RootScope, Rooted, Store, StoreLimits, StoreLimitsBuilder, Table,
+    ThrownException, Trap, Val,
 };
+use wasmtime_wasi::I32Exit;
 
+use crate::log::HostLog;
 use crate::mock::{Mock, Proof};
+use crate::wasi::Wasi;
 
-/// Longest memory of a test's guest that is read back, in bytes.
-const MEMORY_READ_MAX: usize = 4 << 20;
+/// Longest memory that is read back, in bytes, unless a trial says otherwise.
+const READ_BYTES_MAX: usize = 4 << 20;
 
 /// A store's data.
 pub struct Host {
@@ -16,15 +22,28 @@ pub struct Host {
     pub mock: Mock,
     /// What the guest may take.
     pub limits: StoreLimits,
-    /// Calls of imported functions, in words.
-    pub log: Vec<String>,
+    /// Calls of imported functions.
+    pub log: HostLog,
+    /// WASI preview 1, where the module gets it.
+    pub wasi: Option<Wasi>,
+    /// Longest memory that is read back, in bytes: of a longer one only the beginning.
+    pub read_bytes_max: usize,
+    /// Bytes of memories that may still be read back. It shrinks alike before and after, as long as the runs are alike.
+    pub read_bytes_left: u64,
 }
 
 impl Host {
     /// A host with memories and tables bounded; the bounds are the same before and after.
     pub fn new(proof: Proof, memory_bytes_max: usize) -> Host {
         let limits = StoreLimitsBuilder::new().memory_size(memory_bytes_max).table_elements(1 << 20).build();
-        Host { mock: Mock::new(proof), limits, log: Vec::new() }
+        Host {
+            mock: Mock::new(proof),
+            limits,
+            log: HostLog::default(),
+            wasi: None,
+            read_bytes_max: READ_BYTES_MAX,
+            read_bytes_left: u64::MAX,
+        }
     }
 }
 
@@ -37,6 +56,8 @@ pub enum Outcome {
     Trapped(Trap),
     /// An exception left the guest: its payload.
     Threw(Vec<String>),
+    /// `proc_exit` with this code.
+    Exited(i32),
     /// Anything else: a link error, a refusal, a host function's own error.
     Failed(String),
 }
@@ -46,6 +67,9 @@ impl Outcome {
     pub fn of_error(mut store: impl AsContextMut<Data = Host>, error: &Error) -> Outcome {
         if let Some(trap) = error.downcast_ref::<Trap>() {
             return Outcome::Trapped(*trap);
+        }
+        if let Some(exit) = error.downcast_ref::<I32Exit>() {
+            return Outcome::Exited(exit.0);
         }
         if error.is::<ThrownException>() {
             let mut scope = RootScope::new(&mut store);
@@ -62,6 +86,19 @@ impl Outcome {
     /// it are not comparable.
     pub fn met_a_limit(&self) -> bool {
         matches!(self, Outcome::Trapped(Trap::StackOverflow | Trap::OutOfFuel))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Returned(values) if values.is_empty() => f.write_str("returned"),
+            Outcome::Returned(values) => write!(f, "returned {}", values.join(", ")),
+            Outcome::Trapped(trap) => write!(f, "{trap}"),
+            Outcome::Threw(values) => write!(f, "threw ({})", values.join(", ")),
+            Outcome::Exited(code) => write!(f, "exited with code {code}"),
+            Outcome::Failed(reason) => write!(f, "failed: {reason}"),
+        }
     }
 }
 
@@ -111,31 +148,21 @@ fn show_extern(mut store: impl AsContextMut, reference: &Rooted<ExternRef>) -> S
     }
 }
 
-/// The exported state of an instance in words: memories (length and hash), globals, tables.
+/// The exported state of an instance in words: memories (length and hash), globals, tables, and which functions are the same one.
 pub fn exported_state(store: &mut Store<Host>, instance: wasmtime::Instance, names: &[String]) -> Vec<String> {
+    let mut functions = Functions::default();
     let mut state = Vec::new();
     for name in names {
         let mut scope = RootScope::new(&mut *store);
         let words = match instance.get_export(&mut scope, name) {
-            Some(wasmtime::Extern::Memory(memory)) => {
-                let data = memory.data(&scope);
-                format!("memory of {} bytes, hash {:016x}", data.len(), hash(&data[..data.len().min(MEMORY_READ_MAX)]))
-            }
+            Some(wasmtime::Extern::Memory(memory)) => show_memory(&mut scope, memory),
             Some(wasmtime::Extern::SharedMemory(memory)) => format!("shared memory of {} bytes", memory.data().len()),
             Some(wasmtime::Extern::Global(global)) => {
                 let value = global.get(&mut scope);
-                show(&mut scope, &value)
+                functions.show(&mut scope, &value, name)
             }
-            Some(wasmtime::Extern::Table(table)) => {
-                let size = table.size(&scope);
-                let head: Vec<String> = (0..size.min(64))
-                    .map(|at| match table.get(&mut scope, at) {
-                        Some(reference) => show(&mut scope, &from_ref(reference)),
-                        None => "none".into(),
-                    })
-                    .collect();
-                format!("table of {size}: {}", head.join(", "))
-            }
+            Some(wasmtime::Extern::Table(table)) => show_table(&mut scope, table, name, &mut functions),
+            Some(wasmtime::Extern::Func(func)) => functions.show(&mut scope, &Val::FuncRef(Some(func)), name),
             _ => continue,
         };
         state.push(format!("{name}: {words}"));
@@ -143,8 +170,50 @@ pub fn exported_state(store: &mut Store<Host>, instance: wasmtime::Instance, nam
     state
 }
 
-fn from_ref(reference: Ref) -> Val {
-    reference.into()
+/// Entries of a table that are shown in words; the rest are hashed.
+const ENTRIES_SHOWN: u64 = 64;
+
+fn show_table(mut store: impl AsContextMut, table: Table, name: &str, functions: &mut Functions) -> String {
+    let size = table.size(&store);
+    let mut shown = Vec::new();
+    let mut rest = 0u64;
+    for at in 0..size {
+        let words = match table.get(&mut store, at) {
+            Some(reference) => functions.show(&mut store, &reference.into(), &format!("{name}[{at}]")),
+            None => "none".into(),
+        };
+        match at < ENTRIES_SHOWN {
+            true => shown.push(words),
+            false => rest = rest.rotate_left(7) ^ hash(words.as_bytes()),
+        }
+    }
+    format!("table of {size}: {}; hash of the rest {rest:016x}", shown.join(", "))
+}
+
+/// Functions that were seen, by the place where each was seen first: their identity, across two stores.
+#[derive(Default)]
+struct Functions(HashMap<usize, String>);
+
+impl Functions {
+    fn show(&mut self, mut store: impl AsContextMut, value: &Val, place: &str) -> String {
+        let Val::FuncRef(Some(func)) = value else { return show(store, value) };
+        let identity = func.to_raw(&mut store).addr();
+        let first = self.0.entry(identity).or_insert_with(|| place.to_owned());
+        format!("function first seen as {first}")
+    }
+}
+
+/// A memory in words: its length, and a hash of what may still be read of it.
+pub fn show_memory(mut store: impl AsContextMut<Data = Host>, memory: Memory) -> String {
+    let (data, host) = memory.data_and_store_mut(store.as_context_mut());
+    let read = &data[..data.len().min(host.read_bytes_max)];
+    match host.read_bytes_left.checked_sub(read.len() as u64) {
+        Some(left) => {
+            host.read_bytes_left = left;
+            format!("memory of {} bytes, hash {:016x}", data.len(), hash(read))
+        }
+        None => format!("memory of {} bytes, not read", data.len()),
+    }
 }
 
 /// FNV-1a over eight bytes at a time: quick, and the same everywhere.
