@@ -1,4 +1,4 @@
-//! The arguments that decide what is instrumented, shared by `run`, `instrument` and `plan`.
+//! The arguments that decide what is instrumented, shared by `run`, `instrument`, `plan` and `verify`.
 
 use clap::{Args, ValueEnum};
 use waspect_instrumenter::{Mode, Only, Options, Placement, Role};
@@ -11,6 +11,14 @@ pub struct Selection {
     #[arg(long, value_name = "MODE", default_value = "calls")]
     mode: ModeArgument,
 
+    #[command(flatten)]
+    filter: Filter,
+}
+
+/// What is instrumented, at any depth.
+#[derive(Args)]
+#[command(next_help_heading = "What is observed")]
+pub struct Filter {
     /// Only functions whose demangled name matches (repeatable; `*` is anything; imports are `module.field`)
     #[arg(long, value_name = "GLOB")]
     include: Vec<String>,
@@ -49,8 +57,15 @@ pub struct Selection {
 impl Selection {
     /// The rewriter's options.
     pub fn options(&self, manifest: Placement) -> Options {
+        self.filter.options(self.mode, manifest)
+    }
+}
+
+impl Filter {
+    /// The rewriter's options for a mode.
+    pub fn options(&self, mode: ModeArgument, manifest: Placement) -> Options {
         Options {
-            mode: self.mode.into(),
+            mode: mode.into(),
             include: self.include.clone(),
             exclude: self.exclude.clone(),
             functions: self.functions.clone(),
@@ -65,8 +80,9 @@ impl Selection {
     }
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum ModeArgument {
+/// How deeply.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeArgument {
     Calls,
     Counts,
     Ring,

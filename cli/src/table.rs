@@ -90,6 +90,14 @@ impl Table {
     }
 }
 
+/// A table below an empty line, with what of `all` it leaves out; nothing for a table without rows.
+pub fn section(table: Table, all: usize, noun: &str) -> String {
+    match table.is_empty() {
+        true => String::new(),
+        false => format!("\n{}{}", table.render(stdout_width()), more(all - table.len(), noun, "")),
+    }
+}
+
 /// The line under a table that was cut: says how much is left, and how to see it. Empty when nothing is.
 pub fn more(rest: usize, noun: &str, detail: &str) -> String {
     match rest {

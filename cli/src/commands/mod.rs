@@ -1,11 +1,14 @@
 //! The subcommands, one a file.
 
 mod completions;
+mod diff;
 mod inspect;
 mod instrument;
 mod man;
 mod plan;
 mod run;
+mod verify;
+mod view;
 
 use std::process::ExitCode;
 
@@ -19,6 +22,8 @@ pub enum Command {
     Instrument(instrument::Instrument),
     Plan(plan::Plan),
     Inspect(inspect::Inspect),
+    Diff(diff::Diff),
+    Verify(Box<verify::Verify>),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -31,6 +36,8 @@ impl Command {
             Command::Instrument(command) => command.run(),
             Command::Plan(command) => command.run(),
             Command::Inspect(command) => command.run(),
+            Command::Diff(command) => command.run(),
+            Command::Verify(command) => command.run(),
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         }

@@ -1,7 +1,6 @@
 //! `waspect plan`: what would be done to a module, and why not more. Writes nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -10,25 +9,17 @@ use serde_json::{Value, json};
 use waspect_instrumenter::plan::{Boundary, Entry, FunctionPlan};
 use waspect_instrumenter::{ModuleInfo, Placement, Plan as Decided};
 
+use super::view::View;
 use crate::selection::Selection;
 use crate::table::{self, HEADING, Table, styled};
 use crate::text::{counted, escape};
-use crate::{facts, input, output};
+use crate::{facts, output};
 
 /// Shows what would be instrumented, and the reason for every function that is left out
 #[derive(Args)]
 pub struct Plan {
-    /// Module to read, binary or text; `-` is standard input
-    #[arg(value_name = "IN")]
-    input: PathBuf,
-
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-
-    /// Rows a table in the text, 0 for all
-    #[arg(long, value_name = "ROWS", default_value_t = 20)]
-    top: usize,
+    #[command(flatten)]
+    view: View,
 
     #[command(flatten)]
     selection: Selection,
@@ -37,16 +28,15 @@ pub struct Plan {
 impl Plan {
     /// Prints the plan to standard output.
     pub fn run(self) -> Result<ExitCode> {
-        let input = input::read(&self.input)?;
-        let info = ModuleInfo::parse(&input.bytes).with_context(|| format!("`{}`", input.name))?;
+        let (input, info) = self.view.read()?;
         let plan = Decided::new(&info, &self.selection.options(Placement::Embed))
             .with_context(|| format!("`{}`", input.name))?;
-        if self.json {
+        if self.view.form.json {
             output::print_json(&to_json(&info, &plan))?;
         } else {
             let mut text = format!("{}\n", styled(HEADING, escape(&input.name)));
             text += &to_text(&info, &plan);
-            text += &left_out(&info, &plan, self.top);
+            text += &left_out(&info, &plan, self.view.form.rows_max());
             text += &warnings(&plan);
             output::print(&text)?;
         }
@@ -97,14 +87,14 @@ fn allocators(info: &ModuleInfo, plan: &Decided) -> String {
     }
 }
 
-fn left_out(info: &ModuleInfo, plan: &Decided, top: usize) -> String {
+fn left_out(info: &ModuleInfo, plan: &Decided, rows_max: usize) -> String {
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     let mut table = Table::new(&["INDEX", "WHY", "LEFT OUT"]).left(2);
     let mut rest = 0;
     for (index, function) in plan.functions.iter().enumerate() {
         let Err(reason) = function.hook else { continue };
         *reasons.entry(facts::reason_kind(&reason).to_owned()).or_default() += 1;
-        if top > 0 && table.len() >= top {
+        if table.len() >= rows_max {
             rest += 1;
             continue;
         }
@@ -117,7 +107,8 @@ fn left_out(info: &ModuleInfo, plan: &Decided, top: usize) -> String {
     let reasons: Vec<String> =
         reasons.iter().map(|(reason, count)| format!("{} {reason}", crate::text::count(*count))).collect();
     let reasons = facts::lines(&[("left out", reasons.join(", "))]);
-    format!("{reasons}\n{}{}", table.render(table::stdout_width()), table::more(rest, "function", ""))
+    let all = table.len() + rest;
+    reasons + &table::section(table, all, "function")
 }
 
 /// The plan's warnings, below an empty line.

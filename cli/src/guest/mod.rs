@@ -3,7 +3,7 @@
 //! Knows nothing of how the figures are shown.
 
 mod stdin;
-mod values;
+pub mod values;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Facts, kind, proposal, signature};
+use super::{Facts, proposal};
 use crate::facts;
 
 impl Facts {
@@ -20,23 +20,23 @@ impl Facts {
             }).collect::<Vec<_>>(),
             "proposals": self.proposals.iter().map(|name| proposal(name)).collect::<Vec<_>>(),
             "imports": info.imports.iter().map(|import| json!({
-                "kind": kind(import.kind),
+                "kind": facts::kind(import.kind),
                 "index": import.index,
                 "module": import.module,
                 "field": import.field,
-                "type": self.import_type(import),
+                "type": facts::import_type(info, import),
             })).collect::<Vec<_>>(),
             "exports": info.exports.iter().map(|export| json!({
-                "kind": kind(export.kind),
+                "kind": facts::kind(export.kind),
                 "index": export.index,
                 "name": export.name,
-                "type": self.export_type(export.kind, export.index),
+                "type": facts::export_type(info, export.kind, export.index),
             })).collect::<Vec<_>>(),
             "functions": info.functions.iter().enumerate().map(|(index, function)| json!({
                 "index": index,
                 "name": facts::function_name(info, index as u32),
                 "named": !function.name.is_empty(),
-                "type": info.function_type(index as u32).map(signature),
+                "type": info.function_type(index as u32).map(facts::signature),
                 "bytes": function.body.as_ref().map(|body| body.range.len()),
                 "exported": function.exported,
                 "address_taken": function.address_taken,

@@ -3,17 +3,16 @@
 mod json;
 mod tables;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use wasmparser::{ExternalKind, WasmFeatures};
-use waspect_instrumenter::info::{FunctionType, Import, Memory};
+use wasmparser::WasmFeatures;
 use waspect_instrumenter::plan::Reason;
 use waspect_instrumenter::{Error, ModuleInfo, Options, Plan, minimal_features};
 
-use crate::input::{self, Input};
+use super::view::View;
+use crate::input::Input;
 use crate::table::{HEADING, styled};
 use crate::text::{bytes, count, counted, escape};
 use crate::{facts, output};
@@ -21,17 +20,8 @@ use crate::{facts, output};
 /// Shows what a module is made of, and what can and cannot be observed of it
 #[derive(Args)]
 pub struct Inspect {
-    /// Module to read, binary or text; `-` is standard input
-    #[arg(value_name = "IN")]
-    input: PathBuf,
-
-    /// Prints JSON
-    #[arg(long)]
-    json: bool,
-
-    /// Rows a table in the text, 0 for all
-    #[arg(long, value_name = "ROWS", default_value_t = 20)]
-    top: usize,
+    #[command(flatten)]
+    view: View,
 }
 
 /// What is known of a module.
@@ -47,22 +37,21 @@ struct Facts {
 impl Inspect {
     /// Prints the facts to standard output.
     pub fn run(self) -> Result<ExitCode> {
-        let input = input::read(&self.input)?;
-        let info = ModuleInfo::parse(&input.bytes).with_context(|| format!("`{}`", input.name))?;
+        let (input, info) = self.view.read()?;
         let features = minimal_features(&input.bytes).with_context(|| format!("`{}`", input.name))?;
         let proposals = (features - WasmFeatures::MVP).iter_names().map(|(name, _)| name).collect();
         let plan = Plan::new(&info, &Options::default());
         let facts = Facts { input, info, proposals, plan };
-        match self.json {
+        match self.view.form.json {
             true => output::print_json(&facts.to_json())?,
-            false => output::print(&facts.to_text(self.top))?,
+            false => output::print(&facts.to_text(self.view.form.rows_max()))?,
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 impl Facts {
-    fn to_text(&self, top: usize) -> String {
+    fn to_text(&self, rows_max: usize) -> String {
         let info = &self.info;
         let mut text = format!("{}\n", styled(HEADING, escape(&self.input.name)));
         text += &facts::lines(&[
@@ -78,9 +67,9 @@ impl Facts {
         ]);
         text += "\n";
         text += &facts::lines(&self.observable().map(|(what, value)| (what, escape(&value).into_owned())));
-        text += &self.imports(top);
-        text += &self.exports(top);
-        text += &self.defined(top);
+        text += &self.imports(rows_max);
+        text += &self.exports(rows_max);
+        text += &self.defined(rows_max);
         text
     }
 
@@ -104,7 +93,7 @@ impl Facts {
     }
 
     fn memories(&self) -> String {
-        or_none(self.info.memories.iter().map(memory).collect(), "; ")
+        or_none(self.info.memories.iter().map(facts::memory).collect(), "; ")
     }
 
     fn others(&self) -> String {
@@ -210,27 +199,6 @@ impl Facts {
         let bodies = self.info.functions.iter().filter_map(|function| function.body.as_ref());
         bodies.filter(|body| body.facts.grows > 0).count()
     }
-
-    fn import_type(&self, import: &Import) -> String {
-        match import.kind {
-            ExternalKind::Func | ExternalKind::FuncExact => self.export_type(import.kind, import.index),
-            _ => escape(&import.r#type).into_owned(),
-        }
-    }
-
-    fn export_type(&self, kind: ExternalKind, index: u32) -> String {
-        let info = &self.info;
-        let found = match kind {
-            ExternalKind::Func | ExternalKind::FuncExact => info.function_type(index).map(signature),
-            ExternalKind::Memory => info.memories.get(index as usize).map(memory),
-            ExternalKind::Global => info.globals.get(index as usize).map(|global| match global.mutable {
-                true => format!("mut {}", global.value),
-                false => global.value.to_string(),
-            }),
-            _ => None,
-        };
-        found.unwrap_or_default()
-    }
 }
 
 /// `all 12 functions`, or how many and why not the others.
@@ -248,35 +216,6 @@ fn observed(hooks: impl Iterator<Item = Result<(), Reason>>, noun: &str) -> Stri
     let why = if why.is_empty() { String::new() } else { format!("; not: {}", why.join(", ")) };
     let yes = if hooked > 0 { "yes" } else { "no" };
     format!("{yes}: {} of {}{why}", count(hooked as u64), counted(hooks.len() as u64, noun))
-}
-
-fn memory(memory: &Memory) -> String {
-    let page = 1_u64 << memory.page_size_log2.min(63);
-    let size = |pages: u64| bytes(pages.saturating_mul(page));
-    let most = memory.pages_max.map_or("no maximum".to_owned(), |pages| format!("at most {}", size(pages)));
-    let shared = if memory.shared { ", shared" } else { "" };
-    let index = if memory.is_64 { ", 64-bit" } else { "" };
-    let pages = if page == 1 << 16 { String::new() } else { format!(", pages of {}", bytes(page)) };
-    format!("{}, {most}{shared}{index}{pages}", size(memory.pages_min))
-}
-
-fn signature(ty: &FunctionType) -> String {
-    let list = |types: &[wasmparser::ValType]| types.iter().map(|ty| ty.to_string()).collect::<Vec<_>>().join(", ");
-    match ty.results.len() {
-        0 => format!("({})", list(&ty.params)),
-        1 => format!("({}) -> {}", list(&ty.params), ty.results[0]),
-        _ => format!("({}) -> ({})", list(&ty.params), list(&ty.results)),
-    }
-}
-
-fn kind(kind: ExternalKind) -> &'static str {
-    match kind {
-        ExternalKind::Func | ExternalKind::FuncExact => "function",
-        ExternalKind::Table => "table",
-        ExternalKind::Memory => "memory",
-        ExternalKind::Global => "global",
-        ExternalKind::Tag => "tag",
-    }
 }
 
 /// `BULK_MEMORY` is `bulk-memory`, as the proposals' repositories are called.
