@@ -1,7 +1,7 @@
 //! What a store and the thread that replays share: logs that wait, and the recorder to which they are told, in their order.
 //!
 //! The store's thread writes and hands over; it replays itself where the other thread is behind, so that nothing is lost and
-//! memory is bounded. Who replays holds the recorder.
+//! memory is bounded. Who replays holds the recorder while it takes the oldest log: so their order is kept.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,8 @@ use waspect_recorder::{Recorder, Timestamp};
 use crate::log::{Event, Log, Replay};
 use crate::{replayer, ticker};
 
-/// Logs of a store that wait: 1.3 MB at most.
-const WAITING_MAX: usize = 16;
+/// Logs of a store that wait: 2.5 MB at most.
+const WAITING_MAX: usize = 32;
 
 /// The store's side.
 pub(crate) struct Desk {
@@ -93,21 +93,19 @@ impl Desk {
         self.told_all().0.take().expect(HELD).recorder
     }
 
-    /// A full log goes to the replaying thread; where that one is behind, everything is replayed here.
+    /// A full log goes to the replaying thread. Where that one is behind, the oldest is replayed here, and no more: the rest is still
+    /// its work.
     #[inline]
     fn hand_over(&mut self) {
         if !self.log.is_full() {
             return;
         }
-        let log = std::mem::replace(&mut self.log, self.work.spare.pop().unwrap_or_default());
-        match self.work.waiting.push(log) {
-            Ok(()) => self.work.ask(),
-            Err(log) => {
-                let fresh = std::mem::replace(&mut self.log, log);
-                drop(self.told_all());
-                self.work.emptied(fresh);
-            }
+        let mut log = std::mem::replace(&mut self.log, self.work.spare.pop().unwrap_or_default());
+        while let Err(back) = self.work.waiting.push(log) {
+            log = back;
+            self.work.replay_one();
         }
+        self.work.ask();
     }
 }
 
@@ -115,14 +113,23 @@ impl Work {
     /// Replays what waits, as long as the store's thread does not want the recorder for itself.
     pub fn replay(&self) {
         self.asked.store(false, Ordering::SeqCst);
-        while !self.wanted.load(Ordering::Relaxed) {
-            let mut replay = self.lock();
-            let Some(told) = replay.as_mut() else { return };
-            let Some(mut log) = self.waiting.pop() else { return };
-            told.replay(&mut log);
-            drop(replay);
-            self.emptied(log);
+        loop {
+            let wanted = self.wanted.load(Ordering::Relaxed);
+            if wanted || !self.replay_one() {
+                return;
+            }
         }
+    }
+
+    /// Replays the oldest log that waits; false when there is none.
+    fn replay_one(&self) -> bool {
+        let mut replay = self.lock();
+        let Some(told) = replay.as_mut() else { return false };
+        let Some(mut log) = self.waiting.pop() else { return false };
+        told.replay(&mut log);
+        drop(replay);
+        self.emptied(log);
+        true
     }
 
     fn ask(self: &Arc<Work>) {
