@@ -10,6 +10,7 @@ pub mod bench;
 pub mod bodies;
 pub mod features;
 pub mod growth;
+pub mod node;
 pub mod parallel;
 pub mod smith;
 pub mod spec;

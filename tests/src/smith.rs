@@ -29,6 +29,34 @@ pub fn from_bytes(bytes: &[u8], ends: bool) -> Option<Vec<u8>> {
     Some(module.to_bytes())
 }
 
+/// A module that Node 20 runs, from a seed: without the proposals that its V8 lacks, and always ending by itself.
+pub fn for_node(seed: u64) -> Option<Vec<u8>> {
+    let bytes = Random::new(seed).bytes(ENTROPY_BYTES);
+    let mut entropy = Unstructured::new(&bytes);
+    let config = config(&mut entropy).ok()?;
+    let config = Config {
+        canonicalize_nans: true,
+        max_memories: config.max_memories.min(1),
+        // Nothing bounds what a guest takes in Node but what it declares.
+        max_memory32_bytes: 2 << 16,
+        memory_max_size_required: true,
+        table_max_size_required: true,
+        memory64_enabled: false,
+        custom_page_sizes_enabled: false,
+        wide_arithmetic_enabled: false,
+        gc_enabled: false,
+        exceptions_enabled: false,
+        extended_const_enabled: false,
+        relaxed_simd_enabled: false,
+        // A wait in JavaScript's only thread never ends.
+        threads_enabled: false,
+        ..config
+    };
+    let mut module = Module::new(config, &mut entropy).ok()?;
+    module.ensure_termination(STEPS).ok()?;
+    Some(module.to_bytes())
+}
+
 fn config(entropy: &mut Unstructured<'_>) -> arbitrary::Result<Config> {
     let swarm = Config::arbitrary(entropy)?;
     let config = Config {
