@@ -18,15 +18,15 @@ const OUTPUT_BYTES_MAX: usize = 4 << 20;
 
 /// What a host does with a guest.
 #[derive(Clone, Copy, Debug)]
-pub enum Drive {
+pub enum Drive<'a> {
     /// A command: `_start`, with these arguments after the program's name.
-    Command(&'static [&'static str]),
+    Command(&'a [&'a str]),
     /// An export that takes and gives one `i32`.
-    Invoke(&'static str, i32),
+    Invoke(&'a str, i32),
     /// The QuickJS reactor: `qjs_init_argv` with these arguments.
-    QuickJs(&'static [&'static str]),
+    QuickJs(&'a [&'a str]),
     /// The pii-shield reactor (Go): every text is redacted.
-    PiiShield(&'static [&'static str]),
+    PiiShield(&'a [&'a str]),
 }
 
 /// What came of it.
@@ -53,9 +53,14 @@ pub fn engine() -> Engine {
     Engine::new(&config).expect("wasmtime takes this configuration")
 }
 
-/// Runs a guest; `original` are the bytes before instrumentation.
-pub fn run(engine: &Engine, original: &[u8], prepared: &[u8], drive: Drive) -> Result<Ran> {
-    let module = Module::new(engine, prepared)?;
+/// Compiles and runs a guest; `original` are the bytes before instrumentation.
+pub fn run(engine: &Engine, original: &[u8], prepared: &[u8], drive: Drive<'_>) -> Result<Ran> {
+    run_compiled(&Module::new(engine, prepared)?, original, drive)
+}
+
+/// Runs a guest that is compiled.
+pub fn run_compiled(module: &Module, original: &[u8], drive: Drive<'_>) -> Result<Ran> {
+    let engine = module.engine();
     let stdout = MemoryOutputPipe::new(OUTPUT_BYTES_MAX);
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).arg("guest");
@@ -69,11 +74,11 @@ pub fn run(engine: &Engine, original: &[u8], prepared: &[u8], drive: Drive) -> R
     add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi)?;
     hooks::link(&mut linker, |host: &mut Host| &mut host.mock)?;
     // micropython's own imports; the programs that the tests run never call them.
-    linker.define_unknown_imports_as_traps(&module)?;
+    linker.define_unknown_imports_as_traps(module)?;
     let mock = &mut store.data_mut().mock;
     mock.expect(BuildId::of(original), Facts::of(original));
     mock.scope_begin();
-    let instance = linker.instantiate(&mut store, &module)?;
+    let instance = linker.instantiate(&mut store, module)?;
     let returned = steer(&mut store, instance, drive);
     let end = if returned.is_ok() { ScopeEnd::Returned } else { ScopeEnd::Left };
     store.data_mut().mock.scope_end(end);
@@ -88,7 +93,7 @@ pub fn run(engine: &Engine, original: &[u8], prepared: &[u8], drive: Drive) -> R
     Ok(Ran { output, end, mock: store.into_data().mock })
 }
 
-fn steer(store: &mut Store<Host>, instance: Instance, drive: Drive) -> Result<String> {
+fn steer(store: &mut Store<Host>, instance: Instance, drive: Drive<'_>) -> Result<String> {
     match drive {
         Drive::Command(_) => call(store, instance, "_start", &[]).map(|_| String::new()),
         Drive::Invoke(name, argument) => Ok(format!("{:?}", call(store, instance, name, &[argument])?)),

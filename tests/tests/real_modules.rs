@@ -69,7 +69,7 @@ const TEXTS: [&str; 3] =
     ["user=alice password=Xk29-sPq81-zzTq", "card 4111 1111 1111 1111 was charged", "nothing to see here"];
 
 /// What runs, and how: guests of ours and real modules.
-fn runs() -> Vec<(&'static str, Drive)> {
+fn runs() -> Vec<(&'static str, Drive<'static>)> {
     vec![
         ("fib", Drive::Invoke("fib", 32)),
         ("rust-work", Drive::Command(&[])),
