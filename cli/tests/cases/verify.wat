@@ -2,6 +2,7 @@
 ;; RUN[json]: verify % --json --mode calls --rounds 3
 ;; RUN[seed]: verify % --mode counts --seed 7 --rounds 2
 ;; RUN[invoke]: verify % --invoke divide -- 12 4
+;; RUN[ring]: verify % --mode ring --rounds 2
 ;; RUN[trap]: verify % --invoke divide --mode calls -- 12 0
 ;; RUN[missing]: verify % --invoke nothing
 ;; EXIT: 1
