@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod selection;
 mod signals;
+mod source_map;
 mod summary;
 mod table;
 mod telemetry;

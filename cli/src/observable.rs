@@ -10,8 +10,6 @@ use waspect_wasmtime::Observer;
 
 use crate::input::Input;
 use crate::selection::Selection;
-use crate::table::{WARN, styled};
-use crate::text::escape;
 use crate::{facts, output};
 
 /// Instrumented bytes, and what is known of them.
@@ -39,7 +37,7 @@ impl Observable {
                 let manifest = existing_manifest(&input, path)?;
                 if manifest.is_none() {
                     let sidecar = output::sidecar_of(path);
-                    warn(&format!(
+                    output::warn(&format!(
                         "no manifest in the module and none at `{}`: functions have no names",
                         sidecar.display()
                     ));
@@ -96,8 +94,4 @@ fn existing_manifest(input: &Input, path: &Path) -> Result<Option<Manifest>> {
         Ok(bytes) => Ok(Some(Manifest::decode_bytes(&bytes).with_context(|| format!("`{}`", sidecar.display()))?)),
         Err(_) => Ok(None),
     }
-}
-
-fn warn(message: &str) {
-    output::print_error(&format!("{} {}\n", styled(WARN, "warning:"), escape(message)));
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::input::is_stdio;
+use crate::table::{WARN, styled};
+use crate::text::escape;
 
 /// Writes a whole file: to a temporary file beside it, then renamed, so that nobody ever reads half of it. `-` is standard
 /// output; devices and pipes are written to as they are.
@@ -68,6 +70,17 @@ pub fn sidecar_of(output: &Path) -> PathBuf {
     path.into()
 }
 
+/// What a file at `from` calls one at `path`: its name when they are neighbours, else the path as it is.
+pub fn relative(path: &Path, from: &Path) -> String {
+    let name = path.file_name().filter(|_| path.parent() == from.parent());
+    name.map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Prints a warning to standard error.
+pub fn warn(message: &str) {
+    print_error(&format!("{} {}\n", styled(WARN, "warning:"), escape(message)));
+}
+
 /// Prints a text to standard output, styled only where that is a terminal. A reader that went away is no error.
 pub fn print(text: &str) -> Result<()> {
     quietly(anstream::stdout().lock().write_all(text.as_bytes())).context("cannot write to standard output")
@@ -112,6 +125,13 @@ mod tests {
         }
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), if cfg!(unix) { 2 } else { 1 });
         assert_eq!(sidecar_of(&file).file_name().unwrap(), "a.wasm.waspect");
+    }
+
+    #[test]
+    fn neighbours_are_called_by_their_names() {
+        assert_eq!(relative(Path::new("a/x.debug.wasm"), Path::new("a/x.wasm")), "x.debug.wasm");
+        assert_eq!(relative(Path::new("x.debug.wasm"), Path::new("x.wasm")), "x.debug.wasm");
+        assert_eq!(relative(Path::new("/b/x.debug.wasm"), Path::new("a/x.wasm")), "/b/x.debug.wasm");
     }
 
     #[test]

@@ -8,10 +8,11 @@ mod features;
 mod names;
 mod references;
 pub(crate) mod sections;
+mod sources;
 
 use std::ops::Range;
 
-use wasmparser::{ExternalKind, Parser, ValType};
+use wasmparser::{BinaryReader, ExternalKind, Parser, ValType};
 use waspect_abi::BuildId;
 
 use crate::Error;
@@ -21,6 +22,7 @@ pub use bodies::BodyFacts;
 pub use features::minimal_features;
 pub(crate) use references::in_section;
 pub(crate) use sections::stands_before;
+pub use sources::Source;
 
 /// Longest module that engines take, in bytes.
 pub const MODULE_BYTES_MAX: usize = 1 << 30;
@@ -60,6 +62,8 @@ pub struct ModuleInfo {
     pub producers: Vec<(String, String, String)>,
     /// True where a name section names functions.
     pub has_names: bool,
+    /// Paths of the source files in which functions begin, from debug information; each once.
+    pub files: Vec<String>,
 }
 
 /// A section, where it stands.
@@ -71,6 +75,18 @@ pub struct Section {
     pub name: String,
     /// Its contents in the module's bytes, id and size not included, a custom section's name included.
     pub range: Range<usize>,
+}
+
+impl Section {
+    /// A custom section's contents without its name; any other's contents.
+    pub fn contents<'a>(&self, module: &'a [u8]) -> &'a [u8] {
+        let contents = &module[self.range.clone()];
+        let mut reader = BinaryReader::new(contents, 0);
+        match self.id {
+            sections::CUSTOM if reader.read_string().is_ok() => &contents[reader.current_position()..],
+            _ => contents,
+        }
+    }
 }
 
 /// A function type.
@@ -154,6 +170,8 @@ pub struct Function {
     pub tail_called: bool,
     /// Its body; `None` for an import.
     pub body: Option<Body>,
+    /// Where it begins in its source, from debug information.
+    pub source: Option<Source>,
 }
 
 /// Where a function's body is, and what stands in it.
@@ -187,6 +205,7 @@ impl ModuleInfo {
         }
         let (mut info, resources) = sections::read(module)?;
         names::read(&mut info, module);
+        sources::read(&mut info, module);
         bodies::read(&mut info, module, resources.as_ref(), threads)
             .map_err(|error| error.named(|index| info.function_name(index)))?;
         Ok(info)
@@ -211,6 +230,12 @@ impl ModuleInfo {
     /// True where the module carries DWARF debug information.
     pub fn has_dwarf(&self) -> bool {
         self.custom_sections(".debug_info").next().is_some()
+    }
+
+    /// The source map's URL, from the section `sourceMappingURL`.
+    pub fn source_map_url<'a>(&self, module: &'a [u8]) -> Option<&'a str> {
+        let section = self.custom_sections(crate::debug::SOURCE_MAP_URL).next()?;
+        BinaryReader::new(section.contents(module), 0).read_string().ok()
     }
 
     /// The imports that are functions, in order: their positions are function indices.

@@ -45,6 +45,8 @@
 //! # Ok::<(), waspect_instrumenter::Error>(())
 //! ```
 
+mod code_map;
+mod debug;
 mod error;
 pub mod info;
 mod limits;
@@ -60,9 +62,11 @@ pub mod plan;
 mod rewrite;
 mod sites;
 
+pub use code_map::CodeMap;
+pub use debug::{DwarfError, SourceMapError};
 pub use error::{Error, Place};
 pub use info::{ModuleInfo, minimal_features};
-pub use options::{Mode, Only, Options, Placement, Role};
+pub use options::{Debug, Mode, Only, Options, Placement, Role};
 pub use plan::Plan;
 pub use rewrite::{features_added, rewrite};
 pub use waspect_abi::{BuildId, Manifest};
@@ -74,8 +78,12 @@ pub struct Instrumented {
     pub bytes: Vec<u8>,
     /// What it tells about itself.
     pub manifest: Manifest,
-    /// What was done to it.
+    /// What was done to it: the plan, and warnings of what could not be kept.
     pub plan: Plan,
+    /// The debug information as a module of its own, where the plan splits it off and there is any.
+    pub debug_module: Option<Vec<u8>>,
+    /// Where the code stands now; only where something describes it, or a source map is to be rewritten.
+    pub code_map: Option<CodeMap>,
 }
 
 impl Instrumented {

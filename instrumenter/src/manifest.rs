@@ -9,13 +9,16 @@ use crate::plan::{Boundary, Plan};
 
 /// Describes what the plan makes of the module.
 pub(crate) fn build(info: &ModuleInfo, plan: &Plan) -> Result<Manifest, Error> {
+    let mut files = Files { info, numbers: vec![0; info.files.len()], list: Vec::new() };
+    let functions = functions(info, plan, &mut files);
     let manifest = Manifest {
         abi: ABI_VERSION,
         build: info.build.0,
         mode: plan.mode.into(),
         name: info.name.clone(),
         function_count: info.functions.len() as u32,
-        functions: functions(info, plan),
+        functions,
+        files: files.list,
         memories: info.memories.iter().map(memory).collect(),
         allocators: plan.allocators.iter().map(allocator).collect(),
         gates_only: plan.gates_only,
@@ -39,7 +42,7 @@ fn prost_len(manifest: &Manifest) -> usize {
 
 /// Functions with a hook or a counter, boundaries and allocators; and where allocations are reported, whoever may ask for
 /// memory: every function that calls another.
-fn functions(info: &ModuleInfo, plan: &Plan) -> Vec<manifest::Function> {
+fn functions(info: &ModuleInfo, plan: &Plan, files: &mut Files<'_>) -> Vec<manifest::Function> {
     let mut listed = Vec::new();
     for (index, (function, planned)) in info.functions.iter().zip(&plan.functions).enumerate() {
         let index = index as u32;
@@ -54,12 +57,31 @@ fn functions(info: &ModuleInfo, plan: &Plan) -> Vec<manifest::Function> {
                 kind: if function.body.is_some() { Kind::Guest } else { Kind::Import }.into(),
                 hooked,
                 boundary,
-                file: String::new(),
-                line: 0,
+                file: function.source.map_or(0, |source| files.number(source.file)),
+                line: function.source.map_or(0, |source| source.line),
             });
         }
     }
     listed
+}
+
+/// The files that listed functions begin in, in the order in which they come up.
+struct Files<'a> {
+    info: &'a ModuleInfo,
+    /// By index in the facts: the number in the manifest, 0 for those that did not come up.
+    numbers: Vec<u32>,
+    list: Vec<String>,
+}
+
+impl Files<'_> {
+    fn number(&mut self, file: u32) -> u32 {
+        let number = &mut self.numbers[file as usize];
+        if *number == 0 {
+            self.list.push(self.info.files[file as usize].clone());
+            *number = self.list.len() as u32;
+        }
+        *number
+    }
 }
 
 fn memory(memory: &crate::info::Memory) -> manifest::Memory {

@@ -28,6 +28,12 @@ pub struct Options {
     pub allocators: Vec<(Role, u32)>,
     /// Where the manifest goes.
     pub manifest: Placement,
+    /// What becomes of debug information.
+    pub debug: Debug,
+    /// The URL of the output's source map, where the caller will put what
+    /// [`CodeMap::source_map`](crate::CodeMap::source_map) makes of the input's. `None`: there will be none, and the section
+    /// that names it is dropped.
+    pub source_map_url: Option<String>,
     /// Threads that read and write function bodies; `None`: as many as the machine has, at most 8. The bytes are the same
     /// for any number.
     pub threads: Option<NonZeroUsize>,
@@ -49,6 +55,8 @@ impl Default for Options {
             imports: true,
             allocators: Vec::new(),
             manifest: Placement::Embed,
+            debug: Debug::Keep,
+            source_map_url: None,
             threads: None,
             #[cfg(feature = "mutants")]
             mutant: None,
@@ -72,6 +80,20 @@ pub enum Placement {
     Embed,
     /// Nowhere: the caller keeps [`Instrumented::manifest`](crate::Instrumented::manifest) beside the module.
     Sidecar,
+}
+
+/// What becomes of DWARF. Whatever stays is rewritten, for code moves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Debug {
+    /// It stays in the module.
+    Keep,
+    /// It goes, and with it the names of the source map and of a module with debug information.
+    Strip,
+    /// It goes into a module of its own, [`Instrumented::debug_module`](crate::Instrumented::debug_module).
+    Split {
+        /// Where that module will be: an URL, relative to the output's.
+        url: String,
+    },
 }
 
 /// What an allocator function does, in the shape of its C namesake.

@@ -13,9 +13,10 @@ use waspect_abi::manifest::Mode;
 use waspect_abi::ring::RING_EXPORT;
 use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, MANIFEST_SECTION};
 
-use crate::info::ModuleInfo;
+use crate::debug::{self, DwarfError};
+use crate::info::{ModuleInfo, Section};
 use crate::mutants::{Mutant, Seed};
-use crate::options::{Options, Placement};
+use crate::options::{Debug, Options, Placement};
 use crate::rewrite::Layout;
 use crate::{Error, limits};
 
@@ -46,8 +47,12 @@ pub struct Plan {
     pub grows: bool,
     /// Functions have gate bits but no counters.
     pub gates_only: bool,
-    /// Indices (into [`ModuleInfo::sections`]) of custom sections that go stale and are dropped.
+    /// Indices (into [`ModuleInfo::sections`], ascending) of custom sections that are dropped: they would go stale, or are not wanted.
     pub dropped_sections: Vec<usize>,
+    /// What becomes of DWARF.
+    pub debug: Debug,
+    /// The URL of the output's source map.
+    pub source_map_url: Option<String>,
     /// What the user should know.
     pub warnings: Vec<Warning>,
     /// Threads that write bodies.
@@ -114,12 +119,24 @@ pub enum Reason {
 /// What the user should know of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// Custom sections describe offsets in the code, which move; they are dropped.
+    /// Custom sections describe offsets in the code, which move, and cannot be rewritten; they are dropped.
     StaleSections {
         /// The sections' names, in their order.
         names: Vec<String>,
         /// Their lengths together, in bytes.
         bytes: usize,
+    },
+    /// The debug information cannot be rewritten; it is dropped.
+    DebugInfoDropped {
+        /// Why not.
+        error: DwarfError,
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// Entries of the debug information lost their range of addresses: its length has no room where it stood.
+    DebugRangesLost {
+        /// How many.
+        entries: usize,
     },
     /// Too many functions for a counter each.
     GatesOnly {
@@ -163,6 +180,8 @@ impl Plan {
             grows: calls && options.alloc,
             gates_only: calls && hooked > COUNTERS_MAX,
             dropped_sections: Vec::new(),
+            debug: options.debug.clone(),
+            source_map_url: options.source_map_url.clone(),
             warnings: Vec::new(),
             threads: options.threads,
             seed: Seed::of(options),
@@ -174,7 +193,7 @@ impl Plan {
         if plan.writes_records(info) {
             plan.crossings = crossings::find(info, &plan);
         }
-        plan.drop_stale_sections(info);
+        plan.drop_sections(info);
         plan.warn(info, hooked);
         if !plan.is_empty() {
             Layout::new(info, &plan)?.check_limits(info, &plan)?;
@@ -227,17 +246,63 @@ impl Plan {
         Some(&self.allocators[at])
     }
 
-    fn drop_stale_sections(&mut self, info: &ModuleInfo) {
+    /// True when something of the module describes code by its offsets, and is kept.
+    pub(crate) fn needs_code_map(&self, info: &ModuleInfo) -> bool {
+        self.source_map_url.is_some()
+            || self.kept(info, &[debug::Kind::Dwarf, debug::Kind::CodeMetadata]).next().is_some()
+    }
+
+    /// The custom sections of some kinds that are not dropped, with their places.
+    pub(crate) fn kept<'a>(
+        &self,
+        info: &'a ModuleInfo,
+        kinds: &[debug::Kind],
+    ) -> impl Iterator<Item = (usize, &'a Section)> {
+        info.sections.iter().enumerate().filter(|(at, section)| {
+            debug::Kind::of(&section.name).is_some_and(|kind| kinds.contains(&kind)) && !self.is_dropped(*at)
+        })
+    }
+
+    /// True for a section that the output has not.
+    pub(crate) fn is_dropped(&self, section: usize) -> bool {
+        self.dropped_sections.binary_search(&section).is_ok()
+    }
+
+    /// Drops further sections.
+    pub(crate) fn drop_also(&mut self, sections: impl IntoIterator<Item = usize>) {
+        self.dropped_sections.extend(sections);
+        self.dropped_sections.sort_unstable();
+    }
+
+    /// Decides which sections of debug information go.
+    fn drop_sections(&mut self, info: &ModuleInfo) {
         if self.is_empty() {
             return;
         }
-        let (mut names, mut bytes) = (Vec::new(), 0);
-        for (at, section) in info.sections.iter().enumerate().filter(|(_, section)| is_stale(&section.name)) {
-            self.dropped_sections.push(at);
-            names.push(section.name.clone());
-            bytes += section.range.len();
+        let mut stale = Vec::new();
+        for (at, section) in info.sections.iter().enumerate() {
+            let Some(kind) = debug::Kind::of(&section.name) else { continue };
+            let stripped = self.debug == Debug::Strip && kind != debug::Kind::CodeMetadata;
+            let is_stale = match kind {
+                debug::Kind::Dwarf | debug::Kind::CodeMetadata => false,
+                debug::Kind::SourceMapUrl => self.source_map_url.is_none(),
+                debug::Kind::UnknownDwarf | debug::Kind::ExternalDebugInfo => true,
+            };
+            if stripped || is_stale {
+                self.dropped_sections.push(at);
+            }
+            if is_stale && !stripped {
+                stale.push(section);
+            }
         }
-        if !names.is_empty() {
+        self.warn_of_stale(stale);
+    }
+
+    /// Says that sections are dropped, if any are.
+    pub(crate) fn warn_of_stale(&mut self, sections: Vec<&Section>) {
+        if !sections.is_empty() {
+            let names = sections.iter().map(|section| section.name.clone()).collect();
+            let bytes = sections.iter().map(|section| section.range.len()).sum();
             self.warnings.push(Warning::StaleSections { names, bytes });
         }
     }
@@ -256,14 +321,6 @@ impl Plan {
             self.warnings.push(Warning::NoNames);
         }
     }
-}
-
-/// Custom sections that describe offsets in the code. Until they are rewritten, this is the seam: what is listed here is
-/// dropped, with a warning.
-fn is_stale(name: &str) -> bool {
-    name.starts_with(".debug_")
-        || name.starts_with("metadata.code.")
-        || matches!(name, "sourceMappingURL" | "external_debug_info")
 }
 
 fn boundary(info: &ModuleInfo, index: u32, calls: bool, seed: Seed) -> Boundary {
@@ -338,6 +395,19 @@ impl fmt::Display for Warning {
                     0 => write!(f, " ({bytes} bytes)"),
                     more => write!(f, " and {more} sections more ({bytes} bytes)"),
                 }
+            }
+            Warning::DebugInfoDropped { error, bytes } => {
+                write!(
+                    f,
+                    "dropped the debug information ({bytes} bytes), for the code that it describes moves: {error}"
+                )
+            }
+            Warning::DebugRangesLost { entries } => {
+                write!(
+                    f,
+                    "{entries} entries of the debug information lost their range: their lengths have no room to grow; \
+                     lines are kept"
+                )
             }
             Warning::GatesOnly { functions } => {
                 write!(

@@ -5,9 +5,11 @@
 
 mod accessors;
 mod body;
+mod code;
 mod hooks;
 mod injected;
 mod layout;
+mod moved;
 mod names;
 mod records;
 mod splice;
@@ -22,9 +24,10 @@ use crate::info::{ModuleInfo, Section, in_section, sections as section_id, stand
 use crate::mutants::Mutant;
 use crate::options::Placement;
 use crate::plan::Plan;
-use crate::{Error, Instrumented, manifest, parallel};
+use crate::{Error, Instrumented, manifest};
 
 pub(crate) use layout::Layout;
+use moved::Moved;
 use splice::{append_to_vector, leb};
 
 /// Carries a plan out.
@@ -36,16 +39,24 @@ pub fn rewrite(module: &[u8], info: &ModuleInfo, plan: &Plan) -> Result<Instrume
     assert!(info.build == plan.build && info.bytes == module.len(), "the plan was made for another module");
     debug_assert!(info.build == BuildId::of(module), "the facts are those of another module");
     let manifest = manifest::build(info, plan)?;
+    let mut plan = plan.clone();
     if plan.is_empty() {
-        return Ok(Instrumented { bytes: module.to_vec(), manifest, plan: plan.clone() });
+        return Ok(Instrumented { bytes: module.to_vec(), manifest, plan, debug_module: None, code_map: None });
     }
-    let layout = Layout::new(info, plan)?;
-    layout.check_limits(info, plan)?;
-    let mut writer = Writer { module, info, plan, layout: &layout, out: Vec::with_capacity(module.len() / 4 * 5) };
+    let layout = Layout::new(info, &plan)?;
+    layout.check_limits(info, &plan)?;
+    let mut moved = match plan.needs_code_map(info) {
+        true => Some(Moved::new(module, info, &mut plan, &layout)?),
+        false => None,
+    };
+    let out = Vec::with_capacity(module.len() / 4 * 5);
+    let mut writer = Writer { module, info, plan: &plan, layout: &layout, moved: moved.as_mut(), out };
     writer.module(&manifest)?;
     let bytes = writer.out;
     debug_assert!(plan.seed.is_some() || stays_valid(module, &bytes, plan.mode));
-    Ok(Instrumented { bytes, manifest, plan: plan.clone() })
+    let debug_module = moved.as_ref().and_then(|moved| moved.debug_module(module, info));
+    let code_map = moved.map(|moved| moved.map);
+    Ok(Instrumented { bytes, manifest, plan, debug_module, code_map })
 }
 
 /// The features that a mode needs besides those of its input: none, but for the ring's memory (rule R1).
@@ -70,6 +81,8 @@ struct Writer<'a> {
     info: &'a ModuleInfo,
     plan: &'a Plan,
     layout: &'a Layout,
+    /// The code and what describes it, where something does.
+    moved: Option<&'a mut Moved>,
     out: Vec<u8>,
 }
 
@@ -85,12 +98,15 @@ impl Writer<'_> {
                 }
                 missing.retain(|id| *id != section.id);
             }
-            if !self.plan.dropped_sections.contains(&at) {
+            if !self.plan.is_dropped(at) && !self.moved(at, section) {
                 self.section(section.id, Some(section))?;
             }
         }
         for id in missing {
             self.section(id, None)?;
+        }
+        if let Some(contents) = self.moved.as_ref().and_then(|moved| moved.external_debug_info()) {
+            self.write(section_id::CUSTOM, &contents);
         }
         if self.plan.manifest == Placement::Embed {
             let mut contents = Vec::new();
@@ -99,6 +115,17 @@ impl Writer<'_> {
             self.write(section_id::CUSTOM, &contents);
         }
         Ok(())
+    }
+
+    /// Writes a section that describes code, if this is one; it may go elsewhere, too.
+    fn moved(&mut self, at: usize, section: &Section) -> bool {
+        let Some(moved) = &mut self.moved else { return false };
+        if moved.is_split_off(at) {
+            return true;
+        }
+        let Some(contents) = moved.take(at) else { return false };
+        self.write(section_id::CUSTOM, &moved::named(&section.name, &contents));
+        true
     }
 
     /// Sections that the output has whether or not the input does, in the order of a module.
@@ -159,6 +186,7 @@ impl Writer<'_> {
                 if let Some(contents) = names::rewrite(original, self.layout, self.info, |index| {
                     body::new_labels(self.module, self.info, self.plan, self.layout, index)
                 }) {
+                    self.moved.iter_mut().for_each(|moved| moved.name(&contents));
                     self.write(id, &contents);
                 }
             }
@@ -239,22 +267,15 @@ impl Writer<'_> {
     }
 
     fn code(&mut self) -> Result<(), Error> {
-        let (info, plan, layout, module) = (self.info, self.plan, self.layout, self.module);
         self.out.push(section_id::CODE);
-        let start = self.out.len();
-        let defined = info.functions.len() as u32 - info.imported_functions;
-        (defined + layout.injected.len() as u32).encode(&mut self.out);
-
-        let indices: Vec<u32> = (info.imported_functions..info.functions.len() as u32).collect();
-        let length = |index: &u32| info.functions[*index as usize].body.as_ref().map_or(0, |body| body.range.len());
-        let out = &mut self.out;
-        let work = |run: &[u32]| body::write_run(module, info, plan, layout, run);
-        parallel::in_order(&indices, plan.threads, length, work, |bytes| out.extend_from_slice(&bytes))
-            .map_err(|error| error.named(|index| info.function_name(index)))?;
-
-        for injected in &layout.injected {
-            injected::body(info, plan, layout, injected).encode(&mut self.out);
+        if let Some(moved) = &mut self.moved {
+            let code = std::mem::take(&mut moved.code);
+            code.encode(&mut self.out);
+            moved.map.stands(self.out.len() - code.len());
+            return Ok(());
         }
+        let start = self.out.len();
+        code::write(self.module, self.info, self.plan, self.layout, &mut self.out, None)?;
         splice::insert_length(&mut self.out, start);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use waspect_instrumenter::{
-    Instrumented, Mode, ModuleInfo, Only, Options, Placement, Role, features_added, instrument, minimal_features,
+    Debug, Instrumented, Mode, ModuleInfo, Only, Options, Placement, Role, features_added, instrument, minimal_features,
 };
 
 #[test]
@@ -53,6 +53,8 @@ fn options(line: &str) -> Options {
             ("no-imports", _) => options.imports = false,
             ("malloc", index) => options.allocators.push((Role::Malloc, index.parse().unwrap())),
             ("free", index) => options.allocators.push((Role::Free, index.parse().unwrap())),
+            ("strip-debug", _) => options.debug = Debug::Strip,
+            ("source-map", url) => options.source_map_url = Some(url.to_string()),
             ("embed", _) => options.manifest = Placement::Embed,
             _ => panic!("option `{word}` is unknown"),
         }

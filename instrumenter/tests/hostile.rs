@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use wasm_encoder::{
     CodeSection, Encode, Function, FunctionSection, Instruction, Module, NameMap, NameSection, TypeSection, ValType,
 };
-use waspect_instrumenter::{Error, Mode, Options, Placement, instrument, minimal_features};
+use waspect_instrumenter::plan::Warning;
+use waspect_instrumenter::{DwarfError, Error, Mode, Options, Placement, instrument, minimal_features};
 
 /// A module of `count` functions of type `() -> ()`, with a body each.
 fn module_of(count: u32, body: impl Fn(u32) -> Function) -> Module {
@@ -160,4 +161,75 @@ fn what_is_invalid_is_refused_even_if_injection_would_make_it_valid() {
         let error = instrument(&module, &calls()).unwrap_err().to_string();
         assert!(error.starts_with("function 0: ") && error.contains("(at offset 0x"), "{error}");
     }
+}
+
+/// Why the debug information of a module with these sections is dropped.
+fn dropped(sections: &[(&str, &[u8])]) -> DwarfError {
+    let mut module = module_of(1, |_| ending(0));
+    for (name, data) in sections {
+        module.section(&wasm_encoder::CustomSection { name: (*name).into(), data: (*data).into() });
+    }
+    let done = instrument(&module.finish(), &calls()).unwrap();
+    let error = done.plan.warnings.iter().find_map(|warning| match warning {
+        Warning::DebugInfoDropped { error, .. } => Some(error.clone()),
+        _ => None,
+    });
+    error.expect("it is dropped")
+}
+
+/// A unit of DWARF 4 with these entries, whose abbreviations begin at an offset.
+fn unit(abbreviations: u32, entries: &[u8]) -> Vec<u8> {
+    let mut unit = (entries.len() as u32 + 7).to_le_bytes().to_vec();
+    unit.extend([4, 0]);
+    unit.extend(abbreviations.to_le_bytes());
+    unit.push(4);
+    unit.extend(entries);
+    unit
+}
+
+#[test]
+fn entries_that_say_much_in_no_bytes_are_not_read_to_their_end() {
+    // 10,000 flags without a byte, in each of 100,000 entries of one byte.
+    let mut abbreviation = vec![1, 0x34, 0];
+    (0..10_000).for_each(|_| abbreviation.extend([0x3c, 0x19]));
+    abbreviation.extend([0, 0, 0]);
+    let error = dropped(&[(".debug_abbrev", &abbreviation), (".debug_info", &unit(0, &[1; 100_000]))]);
+    assert_eq!(error, DwarfError::TooMuch);
+}
+
+#[test]
+fn tables_that_overlap_are_not_read_again_and_again() {
+    let (mut abbreviations, mut units) = (Vec::new(), Vec::new());
+    for code in 1..20_000u32 {
+        units.extend(unit(abbreviations.len() as u32, &[0]));
+        code.encode(&mut abbreviations);
+        abbreviations.extend([0x34, 0, 0, 0]);
+    }
+    abbreviations.push(0);
+    let error = dropped(&[(".debug_abbrev", &abbreviations), (".debug_info", &units)]);
+    assert_eq!(error, DwarfError::TooMuch);
+}
+
+#[test]
+fn lists_that_overlap_cost_no_more_than_their_bytes() {
+    let abbreviation = [1, 0x34, 0, 0x55, 0x17, 0, 0, 0];
+    let entries: Vec<u8> = (0..100_000u32).flat_map(|at| [&[1][..], &(at * 4).to_le_bytes()].concat()).collect();
+    let ranges = [5u8, 0, 0, 0].repeat(100_000);
+    let sections =
+        [(".debug_abbrev", &abbreviation[..]), (".debug_info", &unit(0, &entries)), (".debug_ranges", &ranges)];
+    assert!(matches!(dropped(&sections), DwarfError::Malformed { section: ".debug_ranges", .. }));
+}
+
+#[test]
+fn line_programs_that_lie_are_dropped() {
+    for program in [&[0xff; 20][..], &[4, 0, 0, 0, 9, 0, 0, 0], &[6, 0, 0, 0, 4, 0, 0xff, 0xff, 0xff, 0x7f]] {
+        let error = dropped(&[(".debug_line", program)]);
+        assert!(error.to_string().contains("line"), "{error}");
+    }
+}
+
+#[test]
+fn two_sections_of_one_name_are_one_too_many() {
+    let error = dropped(&[(".debug_str", b"a"), (".debug_str", b"b")]);
+    assert_eq!(error, DwarfError::Unsupported("two sections of one name"));
 }

@@ -47,6 +47,9 @@ pub struct Manifest {
     /// True where functions have gate bits but no counters (see the plan).
     #[prost(bool, tag = "9")]
     pub gates_only: bool,
+    /// Paths of the source files that functions begin in, each once.
+    #[prost(string, repeated, tag = "10")]
+    pub files: Vec<String>,
 }
 
 /// A function of the original module.
@@ -67,9 +70,9 @@ pub struct Function {
     /// True when the host can call it: exported or the start function (rules B1 and C3).
     #[prost(bool, tag = "5")]
     pub boundary: bool,
-    /// Source file; empty when unknown.
-    #[prost(string, tag = "6")]
-    pub file: String,
+    /// Source file, as its place in [`Manifest::files`] from 1 on; 0 when unknown.
+    #[prost(uint32, tag = "6")]
+    pub file: u32,
     /// Source line, from 1; 0 when unknown.
     #[prost(uint32, tag = "7")]
     pub line: u32,
@@ -214,6 +217,12 @@ impl Manifest {
         Some(&self.functions[at])
     }
 
+    /// The source file that a function begins in; empty when unknown.
+    pub fn file(&self, function: &Function) -> &str {
+        let at = (function.file as usize).checked_sub(1);
+        at.and_then(|at| self.files.get(at)).map_or("", String::as_str)
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
         let short = |text: &str| text.len() <= STRING_BYTES_MAX;
         if self.abi != crate::ABI_VERSION {
@@ -231,8 +240,14 @@ impl Manifest {
         if self.allocators.iter().any(|allocator| allocator.index >= self.function_count || !short(&allocator.family)) {
             return Err(ManifestError::Invalid("an allocator's index or family is out of range"));
         }
-        if !short(&self.name) || !self.functions.iter().all(|function| short(&function.name) && short(&function.file)) {
+        if !short(&self.name) || !self.functions.iter().all(|function| short(&function.name)) {
             return Err(ManifestError::Invalid("a name is too long"));
+        }
+        if !self.files.iter().all(|file| short(file)) {
+            return Err(ManifestError::Invalid("a path is too long"));
+        }
+        if self.functions.iter().any(|function| function.file as usize > self.files.len()) {
+            return Err(ManifestError::Invalid("a function's file is out of range"));
         }
         if self.memories.iter().any(|memory| memory.page_size_log2 > 16) {
             return Err(ManifestError::Invalid("a page size is out of range"));

@@ -42,6 +42,7 @@ fn main() -> AnyResult<()> {
     for name in ["canvaskit-profiling", "esbuild"] {
         measure(name, &assets::module(name))?;
     }
+    measure("quickjs, four fifths of it DWARF", &assets::guest("quickjs"))?;
     let large = folder.path().join("large.wasm");
     fs::write(&large, multiplied(&fs::read(assets::module("esbuild"))?, TIMES)?)?;
     measure("esbuild, its functions three times", &large)

@@ -87,6 +87,47 @@ fn some_options(random: &mut Random) -> Options {
     }
 }
 
+/// Sections that describe code, each with its share of the bytes.
+const DESCRIBING: [&str; 10] = [
+    ".debug_abbrev",
+    ".debug_info",
+    ".debug_line",
+    ".debug_ranges",
+    ".debug_loc",
+    ".debug_rnglists",
+    ".debug_loclists",
+    ".debug_addr",
+    ".debug_aranges",
+    "metadata.code.branch_hint",
+];
+
+/// Any bytes as what describes a module's code, and as its source map: kept or dropped, and the module stays valid.
+pub fn describing_sections(bytes: &[u8]) {
+    // Two functions of type () -> (); the second calls the first.
+    let mut module =
+        b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x03\x02\0\0\x0a\x09\x02\x02\0\x0b\x04\0\x10\0\x0b".to_vec();
+    for (name, contents) in DESCRIBING.iter().zip(bytes.chunks(bytes.len().div_ceil(DESCRIBING.len()).max(1))) {
+        module.push(0);
+        number(&mut module, 1 + name.len() + contents.len());
+        module.push(name.len() as u8);
+        module.extend_from_slice(name.as_bytes());
+        module.extend_from_slice(contents);
+    }
+    let wanted = Options { source_map_url: Some("map".to_owned()), ..options(Mode::Calls) };
+    let output = instrument(&module, &wanted).expect("what describes code is never a reason to refuse it");
+    assert!(features::validates(&output.bytes, wasmparser::WasmFeatures::all()));
+    let _ = output.code_map.expect("a source map is wanted").source_map(bytes);
+}
+
+/// An unsigned LEB128.
+fn number(out: &mut Vec<u8>, mut value: usize) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
 /// Any bytes as a manifest: refused, or read and written again without loss.
 pub fn manifest(bytes: &[u8]) {
     let Ok(manifest) = Manifest::decode_bytes(bytes) else { return };

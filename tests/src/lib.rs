@@ -8,6 +8,7 @@ pub mod assets;
 pub mod back_ends;
 pub mod bench;
 pub mod bodies;
+pub mod debug_info;
 pub mod features;
 pub mod growth;
 pub mod node;
@@ -16,6 +17,7 @@ pub mod smith;
 pub mod spec;
 pub mod subject;
 pub mod table;
+pub mod trap;
 pub mod wasi;
 
 pub use waspect_verify::{counters, engine, facts, hooks, host, mock, random, rings};

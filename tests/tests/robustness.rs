@@ -44,6 +44,18 @@ fn any_options_are_refused_or_give_a_valid_module() {
 }
 
 #[test]
+fn any_bytes_as_what_describes_code() {
+    parallel::map(&hundred(), |&seed| {
+        let mut random = Random::new(seed);
+        let len = random.below(2048);
+        bodies::describing_sections(&random.bytes(len));
+        // Small numbers are lengths and codes that lead somewhere.
+        let small: Vec<u8> = (0..len).map(|_| [0, 0, 1, 1, 2, 4, 5, 0x11, 0x17, 0x55][random.below(10)]).collect();
+        bodies::describing_sections(&small);
+    });
+}
+
+#[test]
 fn any_bytes_as_a_manifest() {
     parallel::map(&hundred(), |&seed| {
         let mut random = Random::new(seed);

@@ -190,11 +190,11 @@ impl Catalog {
 impl Function {
     /// Takes names from the manifest, where there is one.
     fn describe(&mut self, module: &Module) {
-        let entry = module.manifest.as_ref().and_then(|manifest| manifest.function(self.index));
-        match entry {
-            Some(entry) => {
+        let manifest = module.manifest.as_ref();
+        match manifest.and_then(|manifest| Some((manifest, manifest.function(self.index)?))) {
+            Some((manifest, entry)) => {
                 self.name = entry.display_name().into_owned();
-                self.file.clone_from(&entry.file);
+                self.file = manifest.file(entry).to_owned();
                 self.line = entry.line;
                 self.import = entry.kind == Kind::Import as i32;
             }

@@ -29,7 +29,8 @@ fn line(frame: &FrameInfo, modules: &Modules) -> Option<String> {
     }
     let function = known.manifest.function(original);
     let name = function.map(|function| function.name.as_str()).filter(|name| !name.is_empty()).or(frame.func_name());
-    let place = function.filter(|function| !function.file.is_empty()).map(|function| (&*function.file, function.line));
+    let place =
+        function.map(|function| (known.manifest.file(function), function.line)).filter(|(file, _)| !file.is_empty());
     Some(describe(frame, name.unwrap_or_default(), original, place))
 }
 

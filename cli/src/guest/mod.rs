@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use tokio::sync::watch;
-use wasmtime::{Config, Engine, ExternType, Instance, InstancePre, Linker, Module, Store, StoreContextMut, Val};
+use wasmtime::{
+    Config, Engine, ExternType, Instance, InstancePre, Linker, Module, Store, StoreContextMut, Val,
+    WasmBacktraceDetails,
+};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use waspect_recorder::{Outcome, Parent};
@@ -126,6 +129,8 @@ impl Guest {
         config.epoch_interruption(true).max_wasm_stack(GUEST_STACK_BYTES);
         // Every proposal that wasmtime runs: the module says what it needs.
         config.wasm_function_references(true).wasm_gc(true).wasm_exceptions(true).shared_memory(true);
+        // Backtraces have files and lines where the module has: its DWARF moved with its code.
+        config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
         let engine = Engine::new(&config).map_err(foreign)?;
         let module = Module::new(&engine, wasm).map_err(foreign).context("the module cannot be compiled")?;
         let attached = known(&module)?;

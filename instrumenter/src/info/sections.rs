@@ -79,6 +79,7 @@ impl<'a> Reading<'a> {
             start: None,
             producers: Vec::new(),
             has_names: false,
+            files: Vec::new(),
         };
         Reading { module, info, bodies: 0 }
     }

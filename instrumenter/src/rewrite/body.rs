@@ -10,12 +10,21 @@ use waspect_abi::manifest::Mode;
 
 use super::hooks::{Frame, Hooks};
 use super::layout::{Layout, Target};
+use crate::code_map::{Move, Moves};
 use crate::error::Place;
 use crate::info::{Body, BodyFacts, ModuleInfo};
 use crate::mutants::Mutant;
 use crate::plan::Plan;
 use crate::sites::{Site, Sites};
 use crate::{Error, limits};
+
+/// Some bodies, written.
+pub(super) struct Run {
+    /// Items of a code section.
+    pub bytes: Vec<u8>,
+    /// How their code moved, in offsets of [`bytes`](Run::bytes); empty unless somebody wants to know.
+    pub moves: Vec<Move>,
+}
 
 /// Writes the bodies of some functions, as items of a code section.
 pub(super) fn write_run(
@@ -24,15 +33,34 @@ pub(super) fn write_run(
     plan: &Plan,
     layout: &Layout,
     run: &[u32],
-) -> Result<Vec<u8>, Error> {
+    wants_moves: bool,
+) -> Result<Run, Error> {
     let bytes: usize = run.iter().map(|index| body_of(info, *index).range.len()).sum();
     let mut out = Vec::with_capacity(bytes + bytes / 4);
+    let mut moves = Vec::new();
     let mut writer = BodyWriter::new(module, info, plan, layout);
     for index in run {
+        writer.moves = wants_moves.then(Moves::default);
         writer.write(*index).map_err(|error| error.in_function(*index))?;
+        let start = out.len();
         writer.out.as_slice().encode(&mut out);
+        if let Some(body) = writer.moves.take() {
+            let contents = out.len() - writer.out.len();
+            moves.push(Move { from: size_start(module, info, *index), to: start as u32 });
+            moves.extend(body.list.iter().map(|one| Move { from: one.from, to: one.to + contents as u32 }));
+        }
     }
-    Ok(out)
+    Ok(Run { bytes: out, moves })
+}
+
+/// Where a body's size stands in the input. A number's last byte is the only one without the high bit, and what precedes it
+/// (an `end`, or the last byte of the section's count) has none either.
+fn size_start(module: &[u8], info: &ModuleInfo, index: u32) -> u32 {
+    let mut start = body_of(info, index).range.start - 1;
+    while module[start - 1] & 0x80 != 0 {
+        start -= 1;
+    }
+    start as u32
 }
 
 fn body_of(info: &ModuleInfo, index: u32) -> &Body {
@@ -59,6 +87,8 @@ struct BodyWriter<'a> {
     injected_blocks: u32,
     /// The new number of each original label, where somebody asked.
     labels: Option<Vec<u32>>,
+    /// How the code moved, where somebody asked.
+    moves: Option<Moves>,
 }
 
 /// The new numbers of a body's labels, by old number: injected blocks have labels too.
@@ -107,6 +137,7 @@ impl<'a> BodyWriter<'a> {
             copied: 0,
             injected_blocks: 0,
             labels: None,
+            moves: None,
         }
     }
 
@@ -166,6 +197,7 @@ impl<'a> BodyWriter<'a> {
             locals.read()?;
         }
         let instructions = locals.original_position() as usize;
+        self.note_move(range.start);
         let count_32 = Frame::LOCALS * u32::from(job.frame.is_some()) + 2 * u32::from(job.scratch_32.is_some());
         let count_64 = 2 * u32::from(job.scratch_64.is_some());
         (groups + u32::from(count_32 > 0) + u32::from(count_64 > 0)).encode(&mut self.out);
@@ -232,8 +264,16 @@ impl<'a> BodyWriter<'a> {
         Ok(())
     }
 
+    /// What stands at an offset of the input is about to be written.
+    fn note_move(&mut self, from: usize) {
+        if let Some(moves) = &mut self.moves {
+            moves.note(from, self.out.len());
+        }
+    }
+
     /// Copies the input up to an offset.
     fn copy_to(&mut self, offset: usize) {
+        self.note_move(self.copied);
         self.out.extend_from_slice(&self.module[self.copied..offset]);
         self.copied = offset;
     }
@@ -336,7 +376,8 @@ impl<'a> BodyWriter<'a> {
         if let Some(ring) = job.crossing {
             self.hooks.flush_in_company(&mut sink, ring);
         }
-        sink.end();
+        self.note_move(at.start);
+        InstructionSink::new(&mut self.out).end();
         self.copied = at.end;
     }
 
@@ -355,6 +396,7 @@ impl<'a> BodyWriter<'a> {
         if counted_here && self.plan.is_hooked(callee) {
             self.copy_to(at.start);
             self.hooks.count(&mut InstructionSink::new(&mut self.out), callee);
+            self.note_move(at.start);
         }
         let target = self.layout.call(self.plan, job.index, callee);
         let off_by_one = self.plan.seed.is(Mutant::CallIndexOffByOne);
@@ -372,7 +414,9 @@ impl<'a> BodyWriter<'a> {
             }
             Target::Allocator(wrapper) => {
                 self.copy_to(at.start);
-                InstructionSink::new(&mut self.out).i32_const(job.index as i32).call(wrapper.0);
+                InstructionSink::new(&mut self.out).i32_const(job.index as i32);
+                self.note_move(at.start);
+                InstructionSink::new(&mut self.out).call(wrapper.0);
                 self.copied = at.end;
             }
         }
@@ -393,14 +437,16 @@ impl<'a> BodyWriter<'a> {
 
     /// An import is jumped to raw: wrapped, a million of them would overflow the stack.
     fn tail_call(&mut self, job: &Job, callee: u32, at: Range<usize>) {
-        let mut sink = InstructionSink::new(&mut self.out);
         if callee < self.info.imported_functions && self.plan.is_hooked(callee) {
-            self.hooks.count(&mut sink, callee);
+            self.hooks.count(&mut InstructionSink::new(&mut self.out), callee);
         }
-        match self.layout.tail_call(self.plan, job.index, callee) {
-            Target::Function(new) => sink.return_call(new.0),
-            Target::Allocator(wrapper) => sink.i32_const(job.index as i32).return_call(wrapper.0),
-        };
+        let target = self.layout.tail_call(self.plan, job.index, callee);
+        if let Target::Allocator(_) = target {
+            InstructionSink::new(&mut self.out).i32_const(job.index as i32);
+        }
+        self.note_move(at.start);
+        let (Target::Function(new) | Target::Allocator(new)) = target;
+        InstructionSink::new(&mut self.out).return_call(new.0);
         self.copied = at.end;
     }
 

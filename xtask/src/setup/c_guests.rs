@@ -49,6 +49,15 @@ const EXCEPTIONS: [&str; 3] = ["-mcpu=generic+exception_handling", "-mllvm", "-w
 const GUESTS: &[CGuest] = &[
     CGuest { name: "c-work", driver: "cc", sources: &["c/c-work.c"], flags: &[], foreign: None },
     CGuest { name: "c-trap", driver: "cc", sources: &["c/c-trap.c"], flags: &[], foreign: None },
+    // Later flags win over those of all guests.
+    CGuest { name: "c-trap-dwarf5", driver: "cc", sources: &["c/c-trap.c"], flags: &["-gdwarf-5"], foreign: None },
+    CGuest {
+        name: "c-trap-dwarf5-o0",
+        driver: "cc",
+        sources: &["c/c-trap.c"],
+        flags: &["-gdwarf-5", "-O0"],
+        foreign: None,
+    },
     CGuest {
         name: "c-setjmp",
         driver: "cc",
@@ -92,7 +101,8 @@ const GUESTS: &[CGuest] = &[
         name: "sqlite",
         driver: "cc",
         sources: &["sqlite/main.c"],
-        flags: &["-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION", "-Wno-everything"],
+        // Its lists are those of DWARF 5, QuickJS has those of DWARF 4.
+        flags: &["-gdwarf-5", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION", "-Wno-everything"],
         foreign: Some(Foreign {
             from: Origin::Crate("libsqlite3-sys", "0.39.1", "sqlite3"),
             files: &["sqlite3.c"],

@@ -20,24 +20,24 @@ pub fn set_up() -> Result<()> {
     fs::create_dir_all(workspace::guests())?;
     rust()?;
     c_guests::build_all()?;
-    one("go-work", "go", |output| {
+    one("go-work", "go", "", |output| {
         run(Command::new("go")
             .current_dir(source("go"))
             .envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOFLAGS", ""), ("GOWORK", "off")])
             .args(["build", "-trimpath", "-buildvcs=false", "-o"])
             .arg(output))
     })?;
-    one("as-work", "assemblyscript", |output| {
+    one("as-work", "assemblyscript", "source map", |output| {
         let main = "assemblyscript/as-work.ts";
         run(npm_program("asc")
-            .args([main, "--optimize", "--debug", "--use", "abort=assemblyscript/as-work/abort", "-o"])
+            .args([main, "--optimize", "--debug", "--sourceMap", "--use", "abort=assemblyscript/as-work/abort", "-o"])
             .arg(output))
     })?;
-    one("zig-work", "zig", |output| {
+    one("zig-work", "zig", "", |output| {
         let emit = format!("-femit-bin={}", output.display());
         run(zig().args(["build-exe", "-target", "wasm32-wasi", "-O", "ReleaseSafe", "zig/zig-work.zig", &emit]))
     })?;
-    one("fib", "wat", |output| run(npm_program("wasm-as").args(["-g", "wat/fib.wat", "-o"]).arg(output)))
+    one("fib", "wat", "", |output| run(npm_program("wasm-as").args(["-g", "wat/fib.wat", "-o"]).arg(output)))
 }
 
 /// The guests in Rust are one package: building them together costs as little as one.
@@ -57,9 +57,9 @@ pub fn rust() -> Result<()> {
     })
 }
 
-/// A guest that one command makes from one folder.
-fn one(name: &str, folder: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    stamp::once(&format!("guest-{name}"), "", &[source(folder)], &[guest(name)], || make(&guest(name)))
+/// A guest that one command makes from one folder; `recipe` is what changed in the command since.
+fn one(name: &str, folder: &str, recipe: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    stamp::once(&format!("guest-{name}"), recipe, &[source(folder)], &[guest(name)], || make(&guest(name)))
 }
 
 /// Zig, with its caches where everything else of ours is.

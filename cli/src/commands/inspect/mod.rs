@@ -164,15 +164,12 @@ impl Facts {
             ),
             (
                 "source",
-                match plan.dropped_sections.len() {
+                match info.functions.iter().filter(|function| function.source.is_some()).count() {
                     0 if self.debug_info() == "none" => {
                         "function names only: the module has no debug information".to_owned()
                     }
-                    0 => "yes".to_owned(),
-                    dropped => format!(
-                        "function names only: {} of debug information would go stale and be dropped",
-                        counted(dropped as u64, "section")
-                    ),
+                    0 => "function names only: the debug information tells no lines".to_owned(),
+                    known => format!("file and line of {}", counted(known as u64, "function")),
                 },
             ),
         ]
