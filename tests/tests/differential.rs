@@ -23,8 +23,24 @@ const STACK_BYTES: usize = 4 << 20;
 
 /// Generated modules among which a seeded fault must show.
 const MUTANT_SEEDS: u64 = 500;
-/// Faults that the first 500 generated modules do not show. The spec suite does, in `mutants`.
-const NOT_SHOWN: [Mutant; 2] = [Mutant::ElementMissed, Mutant::UnwindMissed];
+/// Faults that the first 500 generated modules show. The spec suite shows every one, in `mutants`.
+const SHOWN: [Mutant; 15] = [
+    Mutant::CallIndexOffByOne,
+    Mutant::ReturnDepthShort,
+    Mutant::ExitMissedAtEnd,
+    Mutant::ExitMissedAtReturn,
+    Mutant::ExitMissedBeforeTailCall,
+    Mutant::WrapMissed,
+    Mutant::ConstExprMissed,
+    Mutant::ExportMissed,
+    Mutant::RefFuncMissed,
+    Mutant::GateInverted,
+    Mutant::CountMissed,
+    Mutant::IdentityBroken,
+    Mutant::StartMissed,
+    Mutant::EndMissed,
+    Mutant::GrowResultLost,
+];
 /// Fuel of one call of the original.
 const FUEL: u64 = 20_000;
 /// Memory that one instance may have.
@@ -84,8 +100,7 @@ fn generated_modules_do_the_same_before_and_after() {
 #[test]
 fn seeded_faults_are_noticed() {
     let engine = engine::fidelity(STACK_BYTES);
-    let mutants: Vec<Mutant> = Mutant::ALL.into_iter().filter(|mutant| !NOT_SHOWN.contains(mutant)).collect();
-    let noticed = parallel::map(&mutants, |&mutant| {
+    let noticed = parallel::map(&SHOWN, |&mutant| {
         let subjects = [Subject::calls(), Subject::counts()].map(|subject| subject.with_mutant(mutant));
         (0..MUTANT_SEEDS).find(|&seed| {
             let mut tally = Tally::default();
@@ -94,8 +109,8 @@ fn seeded_faults_are_noticed() {
             catch_unwind(ran).is_err() || !tally.differences.is_empty()
         })
     });
-    let missed: Vec<_> = mutants.iter().zip(&noticed).filter(|(_, seed)| seed.is_none()).map(|(it, _)| it).collect();
-    println!("F2: {} of {} seeded faults noticed", mutants.len() - missed.len(), Mutant::ALL.len());
+    let missed: Vec<_> = SHOWN.iter().zip(&noticed).filter(|(_, seed)| seed.is_none()).map(|(it, _)| it).collect();
+    println!("F2: {} of {} seeded faults noticed", SHOWN.len() - missed.len(), Mutant::ALL.len());
     assert!(missed.is_empty(), "faults that generated modules do not show: {missed:?}");
 }
 
