@@ -164,9 +164,14 @@ impl State {
 
     /// Makes it as new, for another store.
     pub(crate) fn reset(&mut self, entropy: Option<[u8; 16]>) {
-        self.seat.stand_up();
+        self.reopen();
         self.seat.recorder().reset(entropy);
         self.manifests.clear();
+    }
+
+    /// Makes it ready for another store, with all that was recorded for those before it.
+    pub(crate) fn reopen(&mut self) {
+        self.seat.stand_up();
         self.rings.clear();
         self.tick_due = Timestamp(0);
         self.drain_due = Timestamp(0);

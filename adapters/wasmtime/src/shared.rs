@@ -79,9 +79,19 @@ impl Shared {
         }
     }
 
-    /// A recorder for a store.
+    /// A recorder for a store. Where merging lags behind, one that still holds what it recorded goes on, so that many stores
+    /// fill few recorders and none is lost.
     pub fn take(&self) -> Box<State> {
-        self.idle.pop().unwrap_or_else(|| Box::new(State::new(Recorder::new(&self.config, self.entropy()))))
+        if let Some(state) = self.idle.pop() {
+            return state;
+        }
+        match self.undrained.pop() {
+            Some(mut state) => {
+                state.reopen();
+                state
+            }
+            None => Box::new(State::new(Recorder::new(&self.config, self.entropy()))),
+        }
     }
 
     /// Takes back the recorder of a dropped store. What the queue has no room for is merged here and now, if nobody else is
@@ -189,5 +199,42 @@ impl Shared {
         let seed = self.seed.fetch_add(2, Ordering::Relaxed);
         let (high, low) = (key.hash_one(seed), key.hash_one(seed + 1));
         Some((u128::from(high) << 64 | u128::from(low)).to_be_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waspect_recorder::Resource;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_while_nobody_merges() {
+        const STORES: u32 = 5_000;
+        let config = Config::default();
+        let aggregator = Aggregator::new(&config, Resource::default(), 0);
+        let shared = Shared::new(true, false, config, aggregator, None);
+        let merging = shared.merged();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..STORES {
+                    let mut state = shared.take();
+                    let now = clock::now();
+                    let mut recorder = state.seat.recorder();
+                    let base = recorder.module(now, 0, 1, 2, 1);
+                    let token = recorder.enter(now, base);
+                    recorder.exit(now, base, token);
+                    recorder.instance_end(now, base, 0);
+                    drop(recorder);
+                    shared.give_back(state);
+                }
+            });
+        });
+        drop(merging);
+        let snapshot = shared.merged().snapshot();
+        assert_eq!((shared.lost(), snapshot.functions[0].calls), (0, u64::from(STORES)));
+        // Each instance's function wants a histogram; what the pool has no more of is shared.
+        assert!(snapshot.drops.iter().all(|(reason, _)| *reason == waspect_recorder::DropReason::Histogram));
+        assert_eq!(snapshot.modules[0].instances_ended, u64::from(STORES));
     }
 }
