@@ -52,6 +52,18 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// The module says so little about so much that reading it would take far more memory than it has bytes.
+    #[error(
+        "{what} would take more than {max} bytes of memory, which is what a module of this length is granted; {remedy}"
+    )]
+    Memory {
+        /// What would.
+        what: &'static str,
+        /// What it may take, in bytes.
+        max: u64,
+        /// How to stay below.
+        remedy: &'static str,
+    },
     /// The output would exceed what engines take.
     #[error("{place}{what} would be {value}, engines take {max}; {remedy}")]
     Limit {

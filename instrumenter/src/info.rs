@@ -5,6 +5,7 @@
 
 mod bodies;
 mod features;
+mod judged;
 mod names;
 mod references;
 pub(crate) mod sections;
@@ -40,6 +41,8 @@ pub struct ModuleInfo {
     pub sections: Vec<Section>,
     /// Every type, by index: its shape if it is a function type.
     pub types: Vec<Option<FunctionType>>,
+    /// Recursion groups: a type outside of one is a group of its own.
+    pub type_groups: u32,
     /// Everything imported, in order.
     pub imports: Vec<Import>,
     /// Everything exported, in order.
@@ -111,7 +114,7 @@ pub struct Import {
     pub kind: ExternalKind,
     /// Its index in the index space of its kind.
     pub index: u32,
-    /// Its type, printed.
+    /// Its type, printed; empty for a function, whose type is [`ModuleInfo::function_type`].
     pub r#type: String,
 }
 
@@ -204,10 +207,12 @@ impl ModuleInfo {
             return Err(Error::Component);
         }
         let (mut info, resources) = sections::read(module)?;
+        let bodies = bodies::read(&mut info, module, resources.as_ref(), threads);
+        // The names take the room that the validator leaves.
+        drop(resources);
         names::read(&mut info, module);
         sources::read(&mut info, module);
-        bodies::read(&mut info, module, resources.as_ref(), threads)
-            .map_err(|error| error.named(|index| info.function_name(index)))?;
+        bodies.map_err(|error| error.named(|index| info.function_name(index)))?;
         Ok(info)
     }
 

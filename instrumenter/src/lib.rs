@@ -97,5 +97,5 @@ impl Instrumented {
 pub fn instrument(module: &[u8], options: &Options) -> Result<Instrumented, Error> {
     let info = ModuleInfo::parse_with(module, options.threads)?;
     let plan = Plan::new(&info, options)?;
-    rewrite(module, &info, &plan)
+    rewrite::write(module, info, plan)
 }

@@ -2,7 +2,9 @@
 
 /// Functions of a module, imports included.
 pub(crate) const FUNCTIONS_MAX: usize = 1_000_000;
-/// Types of a module.
+/// Functions that a module must leave room for: the accessors of a module that is full of them.
+pub(crate) const FUNCTIONS_SPARE: u64 = 4_096;
+/// Types of a module, and recursion groups as well.
 pub(crate) const TYPES_MAX: usize = 1_000_000;
 /// Globals of a module, imports included.
 pub(crate) const GLOBALS_MAX: usize = 1_000_000;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 /// Bytes of function bodies that one thread takes at a time: enough to make a thread worth starting, few enough that what
 /// is being worked on stays small beside the module.
-pub(crate) const CHUNK_BYTES: usize = 1 << 20;
+pub(crate) const CHUNK_BYTES: usize = 1 << 18;
 
 /// Cuts consecutive items into runs of about [`CHUNK_BYTES`], works on the runs in parallel, and hands the results to `take`
 /// in order. The first error, in order, ends it.

@@ -112,7 +112,7 @@ pub enum Reason {
     /// Its body has no room for more bytes.
     Size {
         /// Bytes that it might have.
-        would_be: u64,
+        would_be: u32,
     },
 }
 
@@ -237,7 +237,7 @@ impl Plan {
         let function = &info.functions[index as usize];
         let Some(body) = function.body.as_ref().filter(|body| self.grows && body.facts.grows > 0) else { return false };
         let Some(r#type) = info.function_type(index).filter(|r#type| !r#type.shared) else { return false };
-        select::has_room_for_locals(r#type.params.len() as u32, body).is_ok()
+        select::has_room(self.mode, r#type.params.len() as u32, body).is_ok()
     }
 
     /// The allocator that a function is, if its calls are redirected.

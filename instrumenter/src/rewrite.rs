@@ -18,7 +18,7 @@ use wasm_encoder::{ConstExpr, Encode, ExportKind, ExportSection, GlobalSection, 
 use wasmparser::{BinaryReader, ExternalKind, WasmFeatures};
 use waspect_abi::manifest::Mode;
 use waspect_abi::ring::RING_EXPORT;
-use waspect_abi::{BuildId, MANIFEST_SECTION, Manifest};
+use waspect_abi::{BuildId, MANIFEST_SECTION};
 
 use crate::info::{ModuleInfo, Section, in_section, sections as section_id, stands_before};
 use crate::mutants::Mutant;
@@ -38,24 +38,38 @@ use splice::{append_to_vector, leb};
 pub fn rewrite(module: &[u8], info: &ModuleInfo, plan: &Plan) -> Result<Instrumented, Error> {
     assert!(info.build == plan.build && info.bytes == module.len(), "the plan was made for another module");
     debug_assert!(info.build == BuildId::of(module), "the facts are those of another module");
-    let manifest = manifest::build(info, plan)?;
-    let mut plan = plan.clone();
+    write(module, info.clone(), plan.clone())
+}
+
+/// As [`rewrite()`], of facts and a plan that nobody needs any more: names move into the manifest, which is built last.
+pub(crate) fn write(module: &[u8], info: ModuleInfo, mut plan: Plan) -> Result<Instrumented, Error> {
     if plan.is_empty() {
+        let manifest = manifest::build(info, &plan)?;
         return Ok(Instrumented { bytes: module.to_vec(), manifest, plan, debug_module: None, code_map: None });
     }
-    let layout = Layout::new(info, &plan)?;
-    layout.check_limits(info, &plan)?;
-    let mut moved = match plan.needs_code_map(info) {
-        true => Some(Moved::new(module, info, &mut plan, &layout)?),
+    let layout = Layout::new(&info, &plan)?;
+    layout.check_limits(&info, &plan)?;
+    let mut moved = match plan.needs_code_map(&info) {
+        true => Some(Moved::new(module, &info, &mut plan, &layout)?),
         false => None,
     };
     let out = Vec::with_capacity(module.len() / 4 * 5);
-    let mut writer = Writer { module, info, plan: &plan, layout: &layout, moved: moved.as_mut(), out };
-    writer.module(&manifest)?;
-    let bytes = writer.out;
-    debug_assert!(plan.seed.is_some() || stays_valid(module, &bytes, plan.mode));
-    let debug_module = moved.as_ref().and_then(|moved| moved.debug_module(module, info));
+    let mut writer = Writer { module, info: &info, plan: &plan, layout: &layout, moved: moved.as_mut(), out };
+    writer.module()?;
+    let mut bytes = writer.out;
+    drop(layout);
+    let debug_module = moved.as_ref().and_then(|moved| moved.debug_module(module, &info));
     let code_map = moved.map(|moved| moved.map);
+    let manifest = manifest::build(info, &plan)?;
+    if plan.manifest == Placement::Embed {
+        bytes.push(section_id::CUSTOM);
+        let start = bytes.len();
+        MANIFEST_SECTION.encode(&mut bytes);
+        manifest.encode_onto(&mut bytes);
+        splice::insert_length(&mut bytes, start);
+    }
+    layout::check_module_bytes(bytes.len())?;
+    debug_assert!(plan.seed.is_some() || stays_valid(module, &bytes, plan.mode));
     Ok(Instrumented { bytes, manifest, plan, debug_module, code_map })
 }
 
@@ -87,7 +101,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn module(&mut self, manifest: &Manifest) -> Result<(), Error> {
+    fn module(&mut self) -> Result<(), Error> {
         self.out.extend_from_slice(&self.module[..8]);
         let mut missing: Vec<u8> = self.sections_needed();
         for (at, section) in self.info.sections.iter().enumerate() {
@@ -106,12 +120,6 @@ impl Writer<'_> {
             self.section(id, None)?;
         }
         if let Some(contents) = self.moved.as_ref().and_then(|moved| moved.external_debug_info()) {
-            self.write(section_id::CUSTOM, &contents);
-        }
-        if self.plan.manifest == Placement::Embed {
-            let mut contents = Vec::new();
-            MANIFEST_SECTION.encode(&mut contents);
-            contents.extend(manifest.encode_bytes());
             self.write(section_id::CUSTOM, &contents);
         }
         Ok(())
@@ -183,11 +191,15 @@ impl Writer<'_> {
             }
             section_id::CODE => self.code()?,
             section_id::CUSTOM if section.is_some_and(|section| section.name == "name") => {
-                if let Some(contents) = names::rewrite(original, self.layout, self.info, |index| {
-                    body::new_labels(self.module, self.info, self.plan, self.layout, index)
-                }) {
-                    self.moved.iter_mut().for_each(|moved| moved.name(&contents));
-                    self.write(id, &contents);
+                let before = self.out.len();
+                self.out.push(id);
+                let labels = |index| body::new_labels(self.module, self.info, self.plan, self.layout, index);
+                match names::rewrite(original, self.layout, self.info, labels, &mut self.out) {
+                    Some(()) => {
+                        self.moved.iter_mut().for_each(|moved| moved.name(&self.out[before + 1..]));
+                        splice::insert_length(&mut self.out, before + 1);
+                    }
+                    None => self.out.truncate(before),
                 }
             }
             _ => self.write(id, original),

@@ -2,7 +2,7 @@
 //!
 //! Everything else is [`Site::Plain`] and is copied unread. The visitor knows nothing of types or of what is injected.
 
-use wasmparser::{Catch, VisitOperator, VisitSimdOperator};
+use wasmparser::{Catch, Handle, VisitOperator, VisitSimdOperator};
 
 /// An instruction, as far as a rewriter cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,11 @@ pub(crate) enum Site {
     Open,
     /// `loop`: a label whose branches go to its start.
     OpenLoop,
-    /// `try_table`: opens a block; its clauses' labels are in [`Sites::catches`].
+    /// `try_table`: opens a block; its clauses' labels are in [`Sites::clauses`].
     OpenTryTable,
+    /// `resume` in all its forms: another stack runs. It comes back behind the instruction when that stack returned, or at the
+    /// labels in [`Sites::clauses`] when it was suspended.
+    Resume,
     /// `catch`, `catch_all`.
     Handler,
     /// `end` or `delegate` of a block.
@@ -42,15 +45,16 @@ pub(crate) enum Site {
 pub(crate) struct Sites {
     /// Open blocks: the relative depth of the function's own label.
     pub depth: u32,
-    /// The labels that the last `try_table`'s clauses branch to, relative to the `try_table` itself (0: around it).
-    pub catches: Vec<u32>,
+    /// The labels that the clauses of the last `try_table` or `resume` lead to, relative to the instruction itself (0: around
+    /// it).
+    pub clauses: Vec<u32>,
 }
 
 impl Sites {
     /// Makes ready for the next body.
     pub fn reset(&mut self) {
         self.depth = 0;
-        self.catches.clear();
+        self.clauses.clear();
     }
 
     fn open(&mut self, site: Site) -> Site {
@@ -78,8 +82,8 @@ impl Sites {
     }
 
     fn try_table(&mut self, table: &wasmparser::TryTable) -> Site {
-        self.catches.clear();
-        self.catches.extend(table.catches.iter().map(|catch| match *catch {
+        self.clauses.clear();
+        self.clauses.extend(table.catches.iter().map(|catch| match *catch {
             Catch::One { label, .. } | Catch::OneRef { label, .. } | Catch::All { label } | Catch::AllRef { label } => {
                 label
             }
@@ -88,11 +92,12 @@ impl Sites {
     }
 
     fn resume(&mut self, table: &wasmparser::ResumeTable) -> Site {
-        let out = table
-            .handlers
-            .iter()
-            .any(|handler| matches!(handler, wasmparser::Handle::OnLabel { label, .. } if *label == self.depth));
-        if out { Site::BranchOut } else { Site::Plain }
+        self.clauses.clear();
+        self.clauses.extend(table.handlers.iter().filter_map(|handler| match *handler {
+            Handle::OnLabel { label, .. } => Some(label),
+            Handle::OnSwitch { .. } => None,
+        }));
+        Site::Resume
     }
 }
 

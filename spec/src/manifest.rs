@@ -119,6 +119,9 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Every mode.
+    pub const ALL: [Mode; 3] = [Mode::Calls, Mode::Counts, Mode::Ring];
+
     /// True where hooks are imported: everywhere but in mode `counts`.
     pub const fn has_hooks(self) -> bool {
         !matches!(self, Mode::Counts)
@@ -194,6 +197,17 @@ impl Manifest {
     /// The manifest's bytes, as they stand in the custom section or the sidecar file.
     pub fn encode_bytes(&self) -> Vec<u8> {
         self.encode_to_vec()
+    }
+
+    /// How many bytes that is.
+    pub fn bytes_len(&self) -> usize {
+        self.encoded_len()
+    }
+
+    /// Appends the bytes to others, without a copy between.
+    pub fn encode_onto(&self, bytes: &mut Vec<u8>) {
+        bytes.reserve(self.encoded_len());
+        self.encode(bytes).expect("a vector has room for more");
     }
 
     /// Reads a manifest that may be hostile.

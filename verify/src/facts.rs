@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wasmparser::{Catch, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{Catch, ExternalKind, FunctionBody, Handle, Operator, Parser, Payload, TypeRef};
 
 /// Counts and indices of a module's original bytes.
 #[derive(Clone, Debug, Default)]
@@ -19,9 +19,11 @@ pub struct Facts {
     pub exports: Vec<String>,
     /// The start function.
     pub start: Option<u32>,
-    /// Functions with a catch that leads to the function's own label: it leaves through the exit, whose token closes what was
-    /// unwound (rule T3), so that there is no handler for an `unwind` to stand in.
+    /// Functions with a catch (or a clause of `resume`) that leads to the function's own label: it leaves through the exit,
+    /// whose token closes what was unwound (rule T3), so that there is no handler for an `unwind` to stand in.
     pub catch_and_leave: BTreeSet<u32>,
+    /// Some function runs another stack: frames on it go on after they were closed (rule U4).
+    pub resumes: bool,
 }
 
 /// A memory of a module.
@@ -69,7 +71,9 @@ impl Facts {
                     }
                 }
                 Payload::CodeSectionEntry(code) => {
-                    if catches_and_leaves(&code)? {
+                    let found = handlers(&code)?;
+                    self.resumes |= found.resumes;
+                    if found.leaves {
                         self.catch_and_leave.insert(self.imported_functions + body);
                     }
                     body += 1;
@@ -96,24 +100,40 @@ impl Facts {
     }
 }
 
-fn catches_and_leaves(code: &FunctionBody<'_>) -> wasmparser::Result<bool> {
+/// What handlers of a body do.
+#[derive(Default)]
+struct Handlers {
+    /// One leads to the function's own label.
+    leaves: bool,
+    /// Another stack runs.
+    resumes: bool,
+}
+
+fn handlers(code: &FunctionBody<'_>) -> wasmparser::Result<Handlers> {
+    let mut found = Handlers::default();
     let mut open = 0;
     for operator in code.get_operators_reader()? {
         match operator? {
             Operator::TryTable { try_table } => {
-                let to_function = |catch: &Catch| match *catch {
+                found.leaves |= try_table.catches.iter().any(|catch| match *catch {
                     Catch::One { label, .. } | Catch::OneRef { label, .. } => label == open,
                     Catch::All { label } | Catch::AllRef { label } => label == open,
-                };
-                if try_table.catches.iter().any(to_function) {
-                    return Ok(true);
-                }
+                });
                 open += 1;
             }
+            Operator::Resume { resume_table, .. }
+            | Operator::ResumeThrow { resume_table, .. }
+            | Operator::ResumeThrowRef { resume_table, .. } => {
+                found.resumes = true;
+                found.leaves |= resume_table
+                    .handlers
+                    .iter()
+                    .any(|handle| matches!(handle, Handle::OnLabel { label, .. } if *label == open));
+            }
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::Try { .. } => open += 1,
-            Operator::End => open = open.saturating_sub(1),
+            Operator::End | Operator::Delegate { .. } => open = open.saturating_sub(1),
             _ => {}
         }
     }
-    Ok(false)
+    Ok(found)
 }

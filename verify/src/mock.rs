@@ -3,6 +3,8 @@
 //! It shares no code with `waspect-recorder`, so that the two check each other: the recorder survives anything, the mock
 //! forgives nothing. It knows no runtime; [`crate::hooks::link`] connects it to one.
 
+use std::collections::HashSet;
+
 use waspect_abi::ring::{self, Record};
 use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Hook};
 
@@ -77,6 +79,8 @@ pub struct Mock {
     instances: Vec<MockInstance>,
     expected: Option<(BuildId, Facts)>,
     frames: Vec<Frame>,
+    /// Tokens of frames that an `unwind` closed and that may go on all the same, on another stack (rule U4).
+    unwound: HashSet<u32>,
     next_token: u32,
     next_base: u32,
     enters: Vec<u64>,
@@ -101,6 +105,7 @@ impl Mock {
             instances: Vec::new(),
             expected: None,
             frames: Vec::new(),
+            unwound: HashSet::new(),
             next_token: 1,
             next_base: BASE_GAP,
             enters: Vec::new(),
@@ -246,9 +251,16 @@ impl Mock {
             self.fault(format!("`unwind` speaks of {}, an import (U1)", self.show(func)));
         }
         if let Some(at) = self.find(Hook::Unwind, FrameKind::Call, func, token) {
-            self.closes.unwind += (self.frames.len() - at - 1) as u64;
-            self.frames.truncate(at + 1);
+            self.unwind_above(func, at);
         }
+    }
+
+    fn unwind_above(&mut self, func: u32, at: usize) {
+        self.closes.unwind += (self.frames.len() - at - 1) as u64;
+        if self.instance(func).is_some_and(|instance| instance.facts.resumes) {
+            self.unwound.extend(self.frames[at + 1..].iter().map(|frame| frame.token));
+        }
+        self.frames.truncate(at + 1);
     }
 
     /// Hook `begin`.
@@ -333,8 +345,7 @@ impl Mock {
             return;
         }
         if let Some(at) = self.find_record(func, token) {
-            self.closes.unwind += (self.frames.len() - at - 1) as u64;
-            self.frames.truncate(at + 1);
+            self.unwind_above(func, at);
         }
     }
 
@@ -386,7 +397,9 @@ impl Mock {
             frame.kind == FrameKind::Record && frame.token == token && self.position(frame.func) == instance
         };
         let Some(at) = self.frames.iter().rposition(is_it) else {
-            self.fault(format!("token {token} of {} names no open record (T4)", self.show(id)));
+            if !self.unwound.contains(&token) {
+                self.fault(format!("token {token} of {} names no open record (T4)", self.show(id)));
+            }
             return None;
         };
         if self.frames[at..].iter().any(|frame| frame.kind == FrameKind::Scope) {
@@ -465,7 +478,10 @@ impl Mock {
             return None;
         }
         let Some(at) = self.frames.iter().rposition(|frame| frame.token == token) else {
-            self.fault(format!("`{hook}` of {} with token {token}, which names no open frame (T4)", self.show(func)));
+            if !self.unwound.contains(&token) {
+                let func = self.show(func);
+                self.fault(format!("`{hook}` of {func} with token {token}, which names no open frame (T4)"));
+            }
             return None;
         };
         let frame = self.frames[at];

@@ -4,11 +4,11 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use wasmparser::{
-    BinaryReader, FuncToValidate, FuncValidatorAllocations, FunctionBody, OperatorsReader, OperatorsReaderAllocations,
-    ValidatorResources, WasmFeatures,
+    BinaryReader, FuncToValidate, FuncValidator, FuncValidatorAllocations, ValidatorResources, WasmFeatures,
 };
 
-use super::ModuleInfo;
+use super::judged::Judged;
+use super::{Function, Memory, ModuleInfo};
 use crate::sites::{Site, Sites};
 use crate::{Error, parallel};
 
@@ -19,13 +19,18 @@ pub struct BodyFacts {
     pub locals: u32,
     /// Holds a `return`, or a branch to the function's own label: its exit needs a block around the body.
     pub leaves_early: bool,
-    /// Some `try_table` clause branches to a `loop`: its handler begins at the loop's start.
-    pub catches_to_loop: bool,
+    /// Some clause of a `try_table` or `resume` leads to a `loop`: its handler begins at the loop's start.
+    pub handles_in_loop: bool,
+    /// `return`.
+    pub returns: u32,
+    /// `ref.func`.
+    pub references: u32,
     /// Direct calls.
     pub calls: u32,
     /// `return_call` in all its forms.
     pub tail_calls: u32,
-    /// Exception handlers: `catch`, `catch_all`, and clauses of `try_table`.
+    /// Places where frames of others may have to be closed: `catch`, `catch_all`, `resume`, and clauses of `try_table` and
+    /// `resume`.
     pub handlers: u32,
     /// Grows a memory indexed by `i32`.
     pub grows_32: bool,
@@ -35,7 +40,7 @@ pub struct BodyFacts {
     pub grows: u32,
 }
 
-/// Reads every body and fills in its facts, and which functions they call and refer to.
+/// Reads and validates every body, and fills in its facts and which functions it calls and refers to.
 pub(super) fn read(
     info: &mut ModuleInfo,
     module: &[u8],
@@ -43,29 +48,33 @@ pub(super) fn read(
     threads: Option<NonZeroUsize>,
 ) -> Result<(), Error> {
     let Some(resources) = resources else { return Ok(()) };
-    let mut bodies = Vec::with_capacity(info.functions.len() - info.imported_functions as usize);
-    for (index, function) in info.functions.iter().enumerate().skip(info.imported_functions as usize) {
-        bodies.push((index as u32, function.body.as_ref().map_or(0..0, |body| body.range.clone())));
-    }
-    let mut results = Vec::new();
-    {
-        let shared: &ModuleInfo = info;
-        let work = |run: &[(u32, Range<usize>)]| read_run(shared, module, resources, run);
-        parallel::in_order(&bodies, threads, |(_, range)| range.len(), work, |run| results.push(run))?;
-    }
+    let memories = &info.memories;
+    let functions = &mut info.functions;
+    let defined = functions.iter().enumerate().skip(info.imported_functions as usize);
+    let bodies: Vec<Unread> = defined.filter_map(|(index, function)| Unread::of(index, function)).collect();
+    let mut used = vec![0; functions.len()];
     let mut next = info.imported_functions as usize;
-    for run in results {
-        for facts in run.facts {
-            if let Some(body) = &mut info.functions[next].body {
-                body.facts = facts;
+    let count = functions.len();
+    let work = |run: &[Unread]| read_run(module, resources, memories, count, run);
+    parallel::in_order(
+        &bodies,
+        threads,
+        |body| body.range.len(),
+        work,
+        |run| {
+            for facts in run.facts {
+                if let Some(body) = &mut functions[next].body {
+                    body.facts = facts;
+                }
+                next += 1;
             }
-            next += 1;
-        }
-        for (used, function) in run.used.iter().zip(&mut info.functions) {
-            function.called |= used & CALLED != 0;
-            function.tail_called |= used & TAIL_CALLED != 0;
-            function.address_taken |= used & REFERRED != 0;
-        }
+            used.iter_mut().zip(run.used).for_each(|(all, some)| *all |= some);
+        },
+    )?;
+    for (used, function) in used.into_iter().zip(functions) {
+        function.called |= used & CALLED != 0;
+        function.tail_called |= used & TAIL_CALLED != 0;
+        function.address_taken |= used & REFERRED != 0;
     }
     Ok(())
 }
@@ -74,6 +83,20 @@ const CALLED: u8 = 1;
 const TAIL_CALLED: u8 = 2;
 const REFERRED: u8 = 4;
 
+/// A body that nobody looked into yet.
+struct Unread {
+    index: u32,
+    type_index: u32,
+    range: Range<usize>,
+}
+
+impl Unread {
+    fn of(index: usize, function: &Function) -> Option<Unread> {
+        let range = function.body.as_ref()?.range.clone();
+        Some(Unread { index: index as u32, type_index: function.type_index, range })
+    }
+}
+
 struct Run {
     facts: Vec<BodyFacts>,
     /// How the run's bodies use each function.
@@ -81,31 +104,33 @@ struct Run {
 }
 
 fn read_run(
-    info: &ModuleInfo,
     module: &[u8],
     resources: &ValidatorResources,
-    bodies: &[(u32, Range<usize>)],
+    memories: &[Memory],
+    functions: usize,
+    bodies: &[Unread],
 ) -> Result<Run, Error> {
-    let mut run = Run { facts: Vec::with_capacity(bodies.len()), used: vec![0; info.functions.len()] };
-    let mut scan = Scan { info, sites: Sites::default(), loops: Vec::new() };
-    let mut allocations = OperatorsReaderAllocations::default();
-    let mut validation = FuncValidatorAllocations::default();
-    for (index, range) in bodies {
-        let reader = BinaryReader::new(&module[range.clone()], range.start as u64);
-        let body = FunctionBody::new(reader);
-        let ty = info.functions[*index as usize].type_index;
-        let resources = resources.clone();
-        let function = FuncToValidate { resources, index: *index, ty, features: WasmFeatures::all() };
-        let mut validator = function.into_validator(std::mem::take(&mut validation));
-        let facts = validator.validate(&body).and_then(|()| scan.body(&body, &mut run.used, &mut allocations));
-        run.facts.push(facts.map_err(|error| Error::from(error).in_function(*index))?);
-        validation = validator.into_allocations();
+    let mut run = Run { facts: Vec::with_capacity(bodies.len()), used: vec![0; functions] };
+    let mut scan = Scan { memories, sites: Sites::default(), loops: Vec::new() };
+    let mut allocations = FuncValidatorAllocations::default();
+    for body in bodies {
+        let reader = BinaryReader::new(&module[body.range.clone()], body.range.start as u64);
+        let function = FuncToValidate {
+            resources: resources.clone(),
+            index: body.index,
+            ty: body.type_index,
+            features: WasmFeatures::all(),
+        };
+        let mut validator = function.into_validator(allocations);
+        let facts = scan.body(reader, &mut validator, &mut run.used);
+        run.facts.push(facts.map_err(|error| Error::from(error).in_function(body.index))?);
+        allocations = validator.into_allocations();
     }
     Ok(run)
 }
 
 struct Scan<'a> {
-    info: &'a ModuleInfo,
+    memories: &'a [Memory],
     sites: Sites,
     /// One entry an open block: is it a loop?
     loops: Vec<bool>,
@@ -114,27 +139,25 @@ struct Scan<'a> {
 impl Scan<'_> {
     fn body(
         &mut self,
-        body: &FunctionBody<'_>,
+        mut reader: BinaryReader<'_>,
+        validator: &mut FuncValidator<ValidatorResources>,
         used: &mut [u8],
-        allocations: &mut OperatorsReaderAllocations,
     ) -> wasmparser::Result<BodyFacts> {
-        let mut facts = BodyFacts::default();
-        let mut locals = body.get_locals_reader()?;
-        for _ in 0..locals.get_count() {
-            facts.locals += locals.read()?.0;
-        }
-        let mut reader = OperatorsReader::new_with_allocs(locals.get_binary_reader(), std::mem::take(allocations));
+        let params = validator.len_locals();
+        validator.read_locals(&mut reader)?;
+        let mut facts = BodyFacts { locals: validator.len_locals() - params, ..BodyFacts::default() };
         self.sites.reset();
         self.loops.clear();
-        loop {
-            let site = reader.visit_operator(&mut self.sites)?;
-            match site {
-                Site::Plain => continue,
+        while !reader.eof() {
+            let offset = reader.original_position();
+            let mut judged = Judged { validator: validator.simd_visitor(offset), sites: &mut self.sites };
+            match reader.visit_operator(&mut judged)?? {
+                Site::Plain => {}
                 Site::FunctionEnd => break,
-                _ => self.site(site, &mut facts, used),
+                site => self.site(site, &mut facts, used),
             }
         }
-        *allocations = reader.into_allocations();
+        reader.finish_expression(&validator.visitor(reader.original_position()))?;
         Ok(facts)
     }
 
@@ -144,18 +167,20 @@ impl Scan<'_> {
             Site::Open => self.loops.push(false),
             Site::OpenLoop => self.loops.push(true),
             Site::OpenTryTable => {
-                facts.handlers += self.sites.catches.len() as u32;
-                for label in &self.sites.catches {
-                    match self.loops.len().checked_sub(1 + *label as usize) {
-                        Some(at) => facts.catches_to_loop |= self.loops[at],
-                        None => facts.leaves_early = true,
-                    }
-                }
+                self.clauses(facts);
                 self.loops.push(false);
+            }
+            Site::Resume => {
+                facts.handlers += 1;
+                self.clauses(facts);
             }
             Site::Handler => facts.handlers += 1,
             Site::Close => drop(self.loops.pop()),
-            Site::BranchOut | Site::Return => facts.leaves_early = true,
+            Site::BranchOut => facts.leaves_early = true,
+            Site::Return => {
+                facts.leaves_early = true;
+                facts.returns += 1;
+            }
             Site::Call(function) => {
                 used[function as usize] |= CALLED;
                 facts.calls += 1;
@@ -165,12 +190,24 @@ impl Scan<'_> {
                 facts.tail_calls += 1;
             }
             Site::TailCallDynamic => facts.tail_calls += 1,
-            Site::RefFunc(function) => used[function as usize] |= REFERRED,
+            Site::RefFunc(function) => {
+                used[function as usize] |= REFERRED;
+                facts.references += 1;
+            }
             Site::Grow(memory) => {
-                let is_64 = self.info.memories[memory as usize].is_64;
+                let is_64 = self.memories[memory as usize].is_64;
                 facts.grows_32 |= !is_64;
                 facts.grows_64 |= is_64;
                 facts.grows += 1;
+            }
+        }
+    }
+    fn clauses(&self, facts: &mut BodyFacts) {
+        facts.handlers += self.sites.clauses.len() as u32;
+        for label in &self.sites.clauses {
+            match self.loops.len().checked_sub(1 + *label as usize) {
+                Some(at) => facts.handles_in_loop |= self.loops[at],
+                None => facts.leaves_early = true,
             }
         }
     }

@@ -6,8 +6,9 @@ use wasmparser::{
 };
 use waspect_abi::BuildId;
 
+use super::names::cut;
 use super::{Body, Export, Function, FunctionType, Global, Import, Memory, ModuleInfo, Section, in_section};
-use crate::Error;
+use crate::{Error, limits};
 
 pub(crate) const CUSTOM: u8 = 0;
 pub(crate) const TYPE: u8 = 1;
@@ -31,8 +32,14 @@ pub(super) fn read(module: &[u8]) -> Result<(ModuleInfo, Option<ValidatorResourc
     let mut resources = None;
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload?;
-        if let Payload::Version { encoding: wasmparser::Encoding::Component, .. } = payload {
-            return Err(Error::Component);
+        match &payload {
+            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => return Err(Error::Component),
+            Payload::TypeSection(reader) => check_types(reader.count(), module.len())?,
+            Payload::ImportSection(reader) => check_imports(reader.clone(), module.len())?,
+            Payload::FunctionSection(reader) => {
+                check_functions(u64::from(reading.info.imported_functions) + u64::from(reader.count()))?;
+            }
+            _ => {}
         }
         if let ValidPayload::Func(function, _) = validator.payload(&payload)? {
             resources.get_or_insert(function.resources);
@@ -41,6 +48,52 @@ pub(super) fn read(module: &[u8]) -> Result<(ModuleInfo, Option<ValidatorResourc
     }
     Ok((reading.finish()?, resources))
 }
+
+/// Refuses imports that would take far more memory than the module has bytes: the compact encoding writes the name of a
+/// module once for any number of imports, and everything that reads them writes it out for each.
+fn check_imports(imports: wasmparser::ImportSectionReader<'_>, module_bytes: usize) -> Result<(), Error> {
+    let max = granted(module_bytes);
+    let mut value = 0;
+    for import in imports.into_imports() {
+        let import = import?;
+        value += ENTRY_BYTES + import.module.len() as u64 + import.name.len() as u64;
+        if value > max {
+            let remedy = "import less, or share no long module name in a compact group";
+            return Err(Error::Memory { what: "the imports", max, remedy });
+        }
+    }
+    Ok(())
+}
+
+/// As [`check_imports`], for types: two bytes make one.
+fn check_types(count: u32, module_bytes: usize) -> Result<(), Error> {
+    let max = granted(module_bytes);
+    match u64::from(count) * ENTRY_BYTES > max {
+        true => Err(Error::Memory { what: "the types", max, remedy: "merge types that are equal" }),
+        false => Ok(()),
+    }
+}
+
+/// A module that is as full as engines allow takes no function of ours; said before a million of them are read.
+fn check_functions(count: u64) -> Result<(), Error> {
+    let (value, max) = (count + limits::FUNCTIONS_SPARE, limits::FUNCTIONS_MAX as u64);
+    if value <= max {
+        return Ok(());
+    }
+    let (place, what) = (Default::default(), "the number of functions");
+    Err(Error::Limit { place, what, value, max, remedy: "split the module" })
+}
+
+/// What an import or a type takes in memory, the validator's notes included.
+const ENTRY_BYTES: u64 = 500;
+
+/// What all of them may take: 67,000 in the smallest module, and one more for every hundred bytes.
+fn granted(module_bytes: usize) -> u64 {
+    (32 << 20) + 5 * module_bytes as u64
+}
+
+/// Most rows of the producers section that are kept.
+const PRODUCERS_MAX: usize = 100;
 
 struct Reading<'a> {
     module: &'a [u8],
@@ -68,6 +121,7 @@ impl<'a> Reading<'a> {
             name: String::new(),
             sections: Vec::new(),
             types: Vec::new(),
+            type_groups: 0,
             imports: Vec::new(),
             exports: Vec::new(),
             functions: Vec::new(),
@@ -103,6 +157,7 @@ impl<'a> Reading<'a> {
             }
             Payload::FunctionSection(reader) => {
                 self.section(FUNCTION, "", reader.range());
+                self.info.functions.reserve_exact(reader.count() as usize);
                 for type_index in reader {
                     let type_index = type_index?;
                     self.function(type_index);
@@ -159,6 +214,8 @@ impl<'a> Reading<'a> {
     }
 
     fn types(&mut self, reader: wasmparser::TypeSectionReader<'a>) -> Result<(), Error> {
+        self.info.type_groups = self.info.type_groups.saturating_add(reader.count());
+        self.info.types.reserve(reader.count() as usize);
         for group in reader {
             for sub_type in group?.into_types() {
                 let shared = sub_type.composite_type.shared;
@@ -180,8 +237,7 @@ impl<'a> Reading<'a> {
             TypeRef::Func(index) | TypeRef::FuncExact(index) => {
                 self.function(index);
                 self.info.imported_functions += 1;
-                let printed = self.info.types.get(index as usize).and_then(Option::as_ref).map(FunctionType::to_string);
-                (ExternalKind::Func, self.info.imported_functions - 1, printed.unwrap_or_default())
+                (ExternalKind::Func, self.info.imported_functions - 1, String::new())
             }
             TypeRef::Table(table) => {
                 self.info.tables += 1;
@@ -221,13 +277,16 @@ impl<'a> Reading<'a> {
         self.bodies += 1;
     }
 
-    /// A broken producers section is no reason to refuse a module: it is only ever shown.
+    /// A broken producers section is no reason to refuse a module, and a long one none to keep it all: it is only ever shown.
     fn producers(&mut self, reader: BinaryReader<'a>) {
         let Ok(fields) = wasmparser::ProducersSectionReader::new(reader) else { return };
-        for field in fields.into_iter().flatten() {
-            for value in field.values.into_iter().flatten() {
-                let row = (field.name.to_string(), value.name.to_string(), value.version.to_string());
-                self.info.producers.push(row);
+        for field in fields.into_iter().map_while(Result::ok) {
+            for value in field.values.into_iter().map_while(Result::ok) {
+                if self.info.producers.len() >= PRODUCERS_MAX {
+                    return;
+                }
+                let row = [field.name, value.name, value.version].map(|text| cut(text).to_string());
+                self.info.producers.push(row.into());
             }
         }
     }

@@ -61,14 +61,18 @@ pub(super) struct Found {
 /// Finds the allocators of a module, by name or as the options say.
 pub(super) fn find(info: &ModuleInfo, options: &Options) -> Result<Found, Error> {
     let mut found = Found { allocators: Vec::new(), inside: vec![false; info.functions.len()] };
-    let mut aliases: Vec<Vec<&str>> = vec![Vec::new(); info.functions.len()];
-    for export in info.exports.iter().filter(|export| export.kind == wasmparser::ExternalKind::Func) {
-        aliases[export.index as usize].push(&export.name);
-    }
-    for (index, function) in info.functions.iter().enumerate().skip(info.imported_functions as usize) {
-        let names = std::iter::once(function.name.as_str()).chain(aliases[index].iter().copied());
-        for name in names.map(bare).filter(|name| !name.is_empty()) {
-            found.consider(info, index as u32, name);
+    let exported = info.exports.iter().filter(|export| export.kind == wasmparser::ExternalKind::Func);
+    let mut aliases: Vec<(u32, &str)> = exported.map(|export| (export.index, export.name.as_str())).collect();
+    // Stable: a function's exports stay in their order.
+    aliases.sort_by_key(|(index, _)| *index);
+    let mut aliases = aliases.into_iter().peekable();
+    for (index, function) in info.functions.iter().enumerate() {
+        let index = index as u32;
+        let names = std::iter::from_fn(|| aliases.next_if(|(of, _)| *of == index)).map(|(_, alias)| alias);
+        for name in std::iter::once(function.name.as_str()).chain(names).map(bare) {
+            if function.body.is_some() && !name.is_empty() {
+                found.consider(info, index, name);
+            }
         }
     }
     for (role, index) in &options.allocators {

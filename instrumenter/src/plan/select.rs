@@ -18,8 +18,8 @@ const BUILTIN_PREFIX: &str = "wasm:";
 const LOCALS_ADDED_MAX: u32 = 6;
 
 /// Bytes of a hook's call, or of a record, with what stands around it, every index at its longest.
-const HOOK_BYTES_MAX: u64 = 40;
-const RECORD_BYTES_MAX: u64 = 128;
+const HOOK_BYTES_MAX: u32 = 40;
+const RECORD_BYTES_MAX: u32 = 128;
 
 /// Decides each function's hook, by original index.
 pub(super) fn functions(info: &ModuleInfo, options: &Options) -> Result<Vec<Result<(), Reason>>, Error> {
@@ -109,33 +109,32 @@ impl<'a> Selection<'a> {
     }
 
     fn has_room(&self, index: u32, body: &Body) -> Result<(), Reason> {
-        if self.options.mode.has_hooks() {
-            let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
-            has_room_for_locals(params, body)?;
-        }
-        let site = if self.options.mode == Mode::Ring { RECORD_BYTES_MAX } else { HOOK_BYTES_MAX };
-        let would_be = body_bytes_at_most(body, site);
-        if would_be > limits::BODY_BYTES_MAX as u64 {
-            return Err(Reason::Size { would_be });
-        }
-        Ok(())
+        let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
+        has_room(self.options.mode, params, body)
     }
 }
 
-/// Whether a body can have the locals that it may need.
-pub(super) fn has_room_for_locals(params: u32, body: &Body) -> Result<(), Reason> {
+/// Whether a body can have the locals and the bytes that it may need.
+pub(super) fn has_room(mode: Mode, params: u32, body: &Body) -> Result<(), Reason> {
     let would_be = params.saturating_add(body.facts.locals).saturating_add(LOCALS_ADDED_MAX);
-    if would_be > limits::LOCALS_MAX { Err(Reason::Locals { would_be }) } else { Ok(()) }
+    if mode.has_hooks() && would_be > limits::LOCALS_MAX {
+        return Err(Reason::Locals { would_be });
+    }
+    let site = if mode == Mode::Ring { RECORD_BYTES_MAX } else { HOOK_BYTES_MAX };
+    let would_be = body_bytes_at_most(body, site);
+    if would_be > limits::BODY_BYTES_MAX as u32 { Err(Reason::Size { would_be }) } else { Ok(()) }
 }
 
-/// A body's length with everything injected, every index at its longest.
-fn body_bytes_at_most(body: &Body, site: u64) -> u64 {
+/// A body's length with everything injected, every index at its longest. A body has 7,654,321 bytes at most, so nothing
+/// overflows.
+fn body_bytes_at_most(body: &Body, site: u32) -> u32 {
     let facts = &body.facts;
-    body.range.len() as u64
+    body.range.len() as u32
         + 48
         + 2 * site
-        + site * (u64::from(facts.tail_calls) + u64::from(facts.handlers) + u64::from(facts.grows))
-        + 12 * u64::from(facts.calls)
+        + site * (facts.tail_calls + facts.handlers + facts.grows)
+        + 12 * facts.calls
+        + 5 * (facts.returns + facts.references)
 }
 
 fn globs(patterns: &[String]) -> Result<GlobSet, Error> {

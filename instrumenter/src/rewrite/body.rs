@@ -147,7 +147,7 @@ impl<'a> BodyWriter<'a> {
         self.out.clear();
         self.injected_blocks = 0;
         self.loop_landings.clear();
-        if self.marks_handlers(&job) && body.facts.catches_to_loop {
+        if self.marks_handlers(&job) && body.facts.handles_in_loop {
             self.find_loop_landings(&body.range)?;
         }
         let reader = self.locals(&job, &body.range)?;
@@ -283,7 +283,14 @@ impl<'a> BodyWriter<'a> {
             Site::Plain | Site::BranchOut => {}
             Site::Open => self.open(job, false, at.end),
             Site::OpenLoop => self.open(job, self.loop_landings.binary_search(&at.start).is_ok(), at.end),
-            Site::OpenTryTable => self.open_try_table(job),
+            Site::OpenTryTable => {
+                self.mark_landings(job);
+                self.open(job, false, 0);
+            }
+            Site::Resume => {
+                self.mark_landings(job);
+                self.unwind(job, at.end);
+            }
             Site::Handler => self.unwind(job, at.end),
             Site::Close => {
                 if job.facts.handlers > 0 && self.landings.pop() == Some(true) {
@@ -326,17 +333,16 @@ impl<'a> BodyWriter<'a> {
         }
     }
 
-    /// Marks the blocks that its clauses branch to: the handler begins behind their end. A loop's begins at its start, and
+    /// Marks the blocks that its clauses lead to: the handler begins behind their end. A loop's begins at its start, and
     /// the function's own label leads to the exit, which unwinds as well.
-    fn open_try_table(&mut self, job: &Job) {
+    fn mark_landings(&mut self, job: &Job) {
         if self.marks_handlers(job) {
-            for label in &self.sites.catches {
+            for label in &self.sites.clauses {
                 if let Some(at) = self.landings.len().checked_sub(1 + *label as usize) {
                     self.landings[at] = true;
                 }
             }
         }
-        self.open(job, false, 0);
     }
 
     /// Whether something is injected where a handler begins: in mode `ring` whatever the selection says (rule R8).
@@ -465,24 +471,22 @@ impl<'a> BodyWriter<'a> {
         self.hooks.call(&mut sink, hook);
     }
 
-    /// A first walk through the few bodies whose `try_table` branches to a loop: the loop stands before it in the bytes.
+    /// A first walk through the few bodies with a handler in a loop: the loop stands before what leads to it.
     fn find_loop_landings(&mut self, range: &Range<usize>) -> Result<(), Error> {
         let mut reader = FunctionBody::new(self.reader(range)).get_operators_reader()?;
         let mut open: Vec<Option<usize>> = Vec::new();
         self.sites.reset();
         loop {
             let start = reader.original_position() as usize;
-            match reader.visit_operator(&mut self.sites)? {
-                Site::Open => open.push(None),
+            let site = reader.visit_operator(&mut self.sites)?;
+            if matches!(site, Site::OpenTryTable | Site::Resume) {
+                let clauses = self.sites.clauses.iter();
+                let landings = clauses.filter_map(|label| open[open.len().checked_sub(1 + *label as usize)?]);
+                self.loop_landings.extend(landings);
+            }
+            match site {
+                Site::Open | Site::OpenTryTable => open.push(None),
                 Site::OpenLoop => open.push(Some(start)),
-                Site::OpenTryTable => {
-                    let loops = self.sites.catches.iter().filter_map(|label| {
-                        let at = open.len().checked_sub(1 + *label as usize)?;
-                        open[at]
-                    });
-                    self.loop_landings.extend(loops);
-                    open.push(None);
-                }
                 Site::Close => drop(open.pop()),
                 Site::FunctionEnd => break,
                 _ => {}

@@ -2,7 +2,7 @@
 
 use wasm_encoder::Encode;
 
-use super::layout::Layout;
+use super::layout::{Layout, check_module_bytes};
 use super::{body, injected};
 use crate::info::ModuleInfo;
 use crate::plan::Plan;
@@ -39,5 +39,5 @@ pub(super) fn write(
     for injected in &layout.injected {
         injected::body(info, plan, layout, injected).encode(out);
     }
-    Ok(())
+    check_module_bytes(out.len())
 }

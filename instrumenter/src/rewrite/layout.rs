@@ -11,7 +11,7 @@ use waspect_abi::ring;
 use waspect_abi::{BASE_REFUSED, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT, Hook, ValueType};
 
 use super::splice;
-use crate::info::{FunctionType, ModuleInfo};
+use crate::info::{FunctionType, MODULE_BYTES_MAX, ModuleInfo};
 use crate::plan::{Boundary, Entry, Plan, Shape};
 use crate::{Error, limits};
 
@@ -318,6 +318,8 @@ impl Layout {
         let narrow = "narrow the selection with --include or --exclude";
         check("the number of functions", functions, limits::FUNCTIONS_MAX, narrow)?;
         check("the number of types", info.types.len() + new_types, limits::TYPES_MAX, narrow)?;
+        let groups = info.type_groups as usize + new_types;
+        check("the number of recursion groups", groups, limits::TYPES_MAX, narrow)?;
         let globals = info.globals.len() + self.globals_added as usize;
         check("the number of globals", globals, limits::GLOBALS_MAX, narrow)?;
         let remedy = "use --mode counts, which imports nothing";
@@ -415,7 +417,8 @@ impl Layout {
             let early = function.body.as_ref().is_some_and(|body| body.facts.leaves_early);
             let Some(r#type) = info.function_type(index as u32) else { continue };
             let injected = plan.is_hooked(index as u32) || plan.crosses(index as u32);
-            if early && r#type.results.len() > 1 && injected {
+            let known = self.block_types.contains_key(&function.type_index);
+            if early && !known && r#type.results.len() > 1 && injected {
                 let block = self.types.intern(Box::default(), r#type.results.clone());
                 self.block_types.insert(function.type_index, block);
             }
@@ -494,6 +497,11 @@ fn value_type(r#type: ValueType) -> ValType {
         ValueType::I32 => ValType::I32,
         ValueType::I64 => ValType::I64,
     }
+}
+
+/// What is written can be longer than what was read; an engine's limit is below what a section's length can say.
+pub(super) fn check_module_bytes(bytes: usize) -> Result<(), Error> {
+    check("the module's size in bytes", bytes, MODULE_BYTES_MAX, "narrow the selection with --include or --exclude")
 }
 
 fn check(what: &'static str, value: usize, max: usize, remedy: &'static str) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! The name section of the output: function indices moved, injected functions named, the rest as it was.
 
-use wasm_encoder::{Encode, NameMap};
+use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, IndirectNameMap, NameMap as NameMapReader};
 
 use super::layout::{Access, InjectedKind, Layout};
@@ -11,7 +11,7 @@ const FUNCTION_NAMES: u8 = 1;
 const LOCAL_NAMES: u8 = 2;
 const LABEL_NAMES: u8 = 3;
 
-/// The section's new contents; nothing where it cannot be read, since every index in it would then be wrong.
+/// Appends the section's new contents; gives nothing where it cannot be read, since every index in it would then be wrong.
 ///
 /// `labels` gives the new numbers of a function's labels, by old number.
 pub(super) fn rewrite(
@@ -19,19 +19,20 @@ pub(super) fn rewrite(
     layout: &Layout,
     info: &ModuleInfo,
     labels: impl Fn(u32) -> Option<Vec<u32>>,
-) -> Option<Vec<u8>> {
+    out: &mut Vec<u8>,
+) -> Option<()> {
     let mut reader = BinaryReader::new(original, 0);
-    let mut out = Vec::with_capacity(original.len() + original.len() / 8);
-    reader.read_string().ok()?.encode(&mut out);
+    reader.read_string().ok()?.encode(out);
     while !reader.eof() {
         let id = reader.read_u8().ok()?;
         let mut subsection = reader.read_reader().ok()?;
         out.push(id);
+        let start = out.len();
         match id {
-            FUNCTION_NAMES => functions(NameMapReader::new(subsection).ok()?, info, layout).encode(&mut out),
+            FUNCTION_NAMES => functions(NameMapReader::new(subsection).ok()?, info, layout, out),
             LOCAL_NAMES => {
                 let kept = |_, _: &mut Vec<(u32, &str)>| Some(());
-                indirect(IndirectNameMap::new(subsection).ok()?, info, layout, kept)?.encode(&mut out);
+                indirect(IndirectNameMap::new(subsection).ok()?, info, layout, kept, out)?;
             }
             LABEL_NAMES => {
                 let moved = |function, names: &mut Vec<(u32, &str)>| {
@@ -39,28 +40,31 @@ pub(super) fn rewrite(
                     names.retain_mut(|(label, _)| new.get(*label as usize).map(|new| *label = *new).is_some());
                     Some(())
                 };
-                indirect(IndirectNameMap::new(subsection).ok()?, info, layout, moved)?.encode(&mut out);
+                indirect(IndirectNameMap::new(subsection).ok()?, info, layout, moved, out)?;
             }
-            _ => subsection.read_bytes(subsection.bytes_remaining()).ok()?.encode(&mut out),
+            _ => out.extend_from_slice(subsection.read_bytes(subsection.bytes_remaining()).ok()?),
         }
+        splice::insert_length(out, start);
     }
-    Some(out)
+    Some(())
 }
 
-fn functions(map: NameMapReader<'_>, info: &ModuleInfo, layout: &Layout) -> Vec<u8> {
-    let mut names = NameMap::new();
+fn functions(map: NameMapReader<'_>, info: &ModuleInfo, layout: &Layout, out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut count = layout.injected.len() as u32;
     for naming in map {
         let Ok(naming) = naming else { break };
         if (naming.index as usize) < info.functions.len() {
-            names.append(layout.function(naming.index).0, naming.name);
+            layout.function(naming.index).0.encode(out);
+            naming.name.encode(out);
+            count += 1;
         }
     }
     for (at, injected) in layout.injected.iter().enumerate() {
-        names.append(layout.injected_index(at).0, &injected_name(injected.kind, info));
+        layout.injected_index(at).0.encode(out);
+        injected_name(injected.kind, info).as_str().encode(out);
     }
-    let mut bytes = Vec::new();
-    names.encode(&mut bytes);
-    bytes
+    splice::insert_number(out, start, count);
 }
 
 fn injected_name(kind: InjectedKind, info: &ModuleInfo) -> String {
@@ -88,23 +92,29 @@ fn indirect<'a>(
     info: &ModuleInfo,
     layout: &Layout,
     change: impl Fn(u32, &mut Vec<(u32, &'a str)>) -> Option<()>,
-) -> Option<Vec<u8>> {
-    let (mut count, mut items) = (0u32, Vec::new());
+    out: &mut Vec<u8>,
+) -> Option<()> {
+    let start = out.len();
+    let mut count = 0;
+    // Ascending, as they have to be: a function that is named a million times would be rewritten as often.
+    let mut next = info.imported_functions;
     for naming in map {
         let naming = naming.ok()?;
-        if !(info.imported_functions as usize..info.functions.len()).contains(&(naming.index as usize)) {
+        if !(next as usize..info.functions.len()).contains(&(naming.index as usize)) {
             continue;
         }
+        next = naming.index + 1;
         let pairs = naming.names.map(|name| name.map(|name| (name.index, name.name)));
         let mut pairs = pairs.collect::<wasmparser::Result<Vec<_>>>().ok()?;
         change(naming.index, &mut pairs)?;
-        let mut names = NameMap::new();
-        pairs.iter().for_each(|(index, name)| names.append(*index, name));
-        layout.function(naming.index).0.encode(&mut items);
-        names.encode(&mut items);
+        layout.function(naming.index).0.encode(out);
+        (pairs.len() as u32).encode(out);
+        for (index, name) in pairs {
+            index.encode(out);
+            name.encode(out);
+        }
         count += 1;
     }
-    let mut bytes = splice::leb(count);
-    bytes.extend(items);
-    Some(bytes)
+    splice::insert_number(out, start, count);
+    Some(())
 }

@@ -34,6 +34,10 @@ pub(super) fn split_section(section: &impl Section) -> (u32, Vec<u8>) {
 
 /// Writes the length of everything from `start` on before it. Moving bytes once is cheaper than keeping them twice.
 pub(super) fn insert_length(out: &mut Vec<u8>, start: usize) {
-    let length = leb((out.len() - start) as u32);
-    out.splice(start..start, length);
+    insert_number(out, start, (out.len() - start) as u32);
+}
+
+/// Writes a number before everything from `start` on.
+pub(super) fn insert_number(out: &mut Vec<u8>, start: usize, number: u32) {
+    out.splice(start..start, leb(number));
 }
