@@ -11,8 +11,6 @@ use crate::features;
 use crate::random::Random;
 use crate::smith;
 
-const MODES: [Mode; 3] = [Mode::Calls, Mode::Counts, Mode::Ring];
-
 /// Any bytes at all: a typed error, or a valid module.
 pub fn any_bytes(bytes: &[u8]) {
     rewrite(bytes);
@@ -40,7 +38,7 @@ pub fn mutated_module(seed: u64) {
 /// A valid module: instrumented in every mode, and no feature is needed that the input did not need.
 pub fn valid_module(module: &[u8]) {
     let Some(features) = features::minimal(module) else { return };
-    for mode in MODES {
+    for mode in Mode::ALL {
         let output = instrument(module, &options(mode)).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
         if let Err(error) =
             wasmparser::Validator::new_with_features(features | features_added(mode)).validate_all(&output.bytes)
@@ -72,7 +70,7 @@ fn some_options(random: &mut Random) -> Options {
     let roles = [Role::Malloc, Role::Calloc, Role::Realloc, Role::Free, Role::AlignedAlloc, Role::PosixMemalign];
     let globs = |random: &mut Random| (0..random.below(3)).map(|_| GLOBS[random.below(GLOBS.len())].into()).collect();
     Options {
-        mode: MODES[random.below(3)],
+        mode: Mode::ALL[random.below(3)],
         include: globs(random),
         exclude: globs(random),
         functions: (0..random.below(4)).map(|_| random.below(24) as u32).collect(),
@@ -140,7 +138,7 @@ pub fn manifest(bytes: &[u8]) {
 fn rewrite(bytes: &[u8]) {
     let everything = wasmparser::WasmFeatures::all();
     let valid = features::validates(bytes, everything);
-    for mode in MODES {
+    for mode in Mode::ALL {
         match instrument(bytes, &options(mode)) {
             Ok(output) => {
                 let still = features::validates(&output.bytes, everything);

@@ -63,6 +63,11 @@ impl Subject {
         Subject { name: "ring, odd gates closed", gates: Gates::OddClosed, ..Subject::ring() }
     }
 
+    /// Each mode, everything selected.
+    pub fn in_every_mode() -> [Subject; 3] {
+        [Subject::calls(), Subject::counts(), Subject::ring()]
+    }
+
     /// This subject by a rewriter with a seeded fault.
     pub fn with_mutant(mut self, mutant: Mutant) -> Subject {
         if let Some(options) = &mut self.options {

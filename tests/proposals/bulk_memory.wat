@@ -1,0 +1,18 @@
+;; Passive segments, which have indices of their own, and a table filled at run time.
+(module
+  (memory (export "memory") 1)
+  (table (export "table") 8 funcref)
+  (data $text "waspect")
+  (elem $functions func $first $second)
+  (func $first (result i32) (i32.const 1))
+  (func $second (result i32) (i32.const 2))
+  (func (export "fill") (param i32) (result i32)
+    (memory.init $text (i32.const 16) (i32.const 0) (i32.const 7))
+    (memory.copy (i32.const 64) (i32.const 16) (i32.const 7))
+    (memory.fill (i32.const 128) (local.get 0) (i32.const 9))
+    (table.init $functions (i32.const 3) (i32.const 0) (i32.const 2))
+    (table.copy (i32.const 5) (i32.const 3) (i32.const 2))
+    (data.drop $text)
+    (elem.drop $functions)
+    (call_indirect (result i32) (i32.const 6)))
+  (func (export "again") (memory.init $text (i32.const 0) (i32.const 0) (i32.const 1))))

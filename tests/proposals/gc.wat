@@ -1,0 +1,25 @@
+;; Structs, arrays, recursive types and casts that branch out of the body.
+(module
+  (rec
+    (type $node (sub (struct (field $value i32) (field $next (ref null $node)))))
+    (type $leaf (sub $node (struct (field i32) (field (ref null $node)) (field i64)))))
+  (type $numbers (array (mut i32)))
+  (func $cons (param i32) (param (ref null $node)) (result (ref $node))
+    (struct.new $node (local.get 0) (local.get 1)))
+  (func (export "sum") (param i32) (result i32)
+    (local $at (ref null $node)) (local $sum i32)
+    (local.set $at (call $cons (local.get 0) (call $cons (i32.const 2) (ref.null $node))))
+    (loop $more
+      (if (ref.is_null (local.get $at)) (then (return (local.get $sum))))
+      (local.set $sum (i32.add (local.get $sum) (struct.get $node $value (local.get $at))))
+      (local.set $at (struct.get $node $next (local.get $at)))
+      (br $more))
+    (unreachable))
+  (func $leaf_or_none (param (ref $node)) (result (ref null $leaf))
+    (drop (br_on_cast 0 (ref $node) (ref $leaf) (local.get 0)))
+    (ref.null $leaf))
+  (func (export "cast") (result i32)
+    (ref.is_null (call $leaf_or_none (struct.new $leaf (i32.const 1) (ref.null $node) (i64.const 3)))))
+  (func (export "array") (param i32) (result i32)
+    (array.get $numbers (array.new $numbers (local.get 0) (i32.const 4)) (i32.const 3)))
+  (func (export "i31") (param i32) (result i32) (i31.get_s (ref.i31 (local.get 0)))))

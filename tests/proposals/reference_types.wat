@@ -1,0 +1,15 @@
+;; References in tables and results, and a function that is told apart by its address.
+(module
+  (import "host" "keep" (func $keep (param externref) (result externref)))
+  (table $functions (export "functions") 4 funcref)
+  (table $things (export "things") 4 externref)
+  (elem declare func $one)
+  (func $one (export "one") (result i32) (i32.const 1))
+  (func (export "put") (param externref) (result i32)
+    (table.set $functions (i32.const 2) (ref.func $one))
+    (table.set $things (i32.const 1) (call $keep (local.get 0)))
+    (if (ref.is_null (table.get $things (i32.const 1))) (then (return (i32.const -1))))
+    (call_indirect $functions (result i32) (i32.const 2)))
+  (func (export "grow") (result i32)
+    (drop (table.grow $things (ref.null extern) (i32.const 3)))
+    (table.size $things)))
