@@ -44,6 +44,12 @@ pub fn back_end(name: &str) -> PathBuf {
     existing(folder("bin").join(name))
 }
 
+/// A program that benches measure against: `wasm-tools`.
+#[track_caller]
+pub fn tool(name: &str) -> PathBuf {
+    existing(folder("bin").join(name))
+}
+
 /// The `waspect` program itself, as the workspace's last build left it.
 ///
 /// Cargo names a package's own binaries to its own tests only; the whole-system tests are a package beside it.

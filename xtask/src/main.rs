@@ -58,7 +58,7 @@ fn set_up(names: &[&str]) -> Result<()> {
 
 /// Benchmarks are optimised builds of their own: no test runs them.
 fn bench(name: &str) -> Result<()> {
-    ["targets", "modules", "guests"].iter().try_for_each(|name| setup::Part::find(name)?.run())?;
+    ["targets", "modules", "guests", "baselines"].iter().try_for_each(|name| setup::Part::find(name)?.run())?;
     process::run(Command::new("cargo").current_dir(workspace::root()).args(["bench", "--workspace", "--bench", name]))
 }
 

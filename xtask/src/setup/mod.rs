@@ -1,6 +1,7 @@
 //! What a fresh machine lacks, part by part. Every part can be run alone, and is quick when it was done before.
 
 mod backends;
+mod baselines;
 mod c_guests;
 pub mod guests;
 pub mod modules;
@@ -28,6 +29,7 @@ pub const PARTS: &[Part] = &[
         run: guests::set_up,
     },
     Part { name: "backends", what: "build Jaeger and an OpenTelemetry Collector (minutes)", run: backends::set_up },
+    Part { name: "baselines", what: "fetch what the benches measure against: wasm-tools", run: baselines::set_up },
 ];
 
 impl Part {
