@@ -71,8 +71,15 @@ struct WorldArguments {
     environment: Vec<String>,
 
     /// Exported function to call instead of `_start`; its results are printed
+    ///
+    /// Arguments stand behind `--`: numbers, or `text:TEXT` where a C function takes the address of a text, which is put where
+    /// the module's exported `malloc` says.
     #[arg(long, value_name = "FUNCTION")]
     invoke: Option<String>,
+
+    /// Exported function to call as C's main(argc, argv), with the guest's arguments
+    #[arg(long, value_name = "FUNCTION", conflicts_with = "invoke")]
+    invoke_main: Option<String>,
 
     /// What becomes of imported functions that are not of WASI preview 1
     #[arg(long, value_name = "HOW", default_value = "refuse")]
@@ -217,14 +224,20 @@ impl Run {
     }
 
     fn call(&self) -> Call {
-        match &self.world.invoke {
-            Some(function) => Call::Invoke { function: function.clone(), arguments: self.arguments.clone() },
-            None => Call::Command,
-        }
+        let (function, main) = match (&self.world.invoke, &self.world.invoke_main) {
+            (Some(function), _) => (function, None),
+            (None, Some(function)) => (function, Some(self.program())),
+            (None, None) => return Call::Command,
+        };
+        Call::Invoke { function: function.clone(), arguments: self.arguments.clone(), main }
+    }
+
+    /// What the guest is told to be called.
+    fn program(&self) -> String {
+        self.module.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     fn world(&self, telemetry: &Started) -> Result<World> {
-        let file_name = self.module.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let directories = self.world.directories.iter().map(|text| match text.split_once("::") {
             Some((host, guest)) => (host.into(), guest.to_owned()),
             None => (text.into(), text.clone()),
@@ -239,7 +252,7 @@ impl Run {
             },
         };
         Ok(World {
-            arguments: std::iter::once(file_name).chain(self.arguments.iter().cloned()).collect(),
+            arguments: std::iter::once(self.program()).chain(self.arguments.iter().cloned()).collect(),
             environment: self.world.environment.iter().map(variable).collect::<Result<_>>()?,
             directories: directories.collect(),
             parent: telemetry.parent.clone(),

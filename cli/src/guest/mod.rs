@@ -2,6 +2,7 @@
 //!
 //! Knows nothing of how the figures are shown.
 
+mod placing;
 mod stdin;
 pub mod values;
 
@@ -12,13 +13,15 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::ValueEnum;
 use tokio::sync::watch;
 use wasmtime::{
-    Config, Engine, ExternType, Instance, InstancePre, Linker, Module, Store, StoreContextMut, Val,
+    Config, Engine, ExternType, FuncType, Instance, InstancePre, Linker, Module, Store, StoreContextMut, Val,
     WasmBacktraceDetails,
 };
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use waspect_recorder::{Outcome, Parent};
 use waspect_wasmtime::{Observe, Observer};
+
+use values::Argument;
 
 /// Stack that guests get, in bytes: twice wasmtime's default, because hooks need room in every frame.
 const GUEST_STACK_BYTES: usize = 1 << 20;
@@ -57,7 +60,22 @@ pub enum Call {
         function: String,
         /// Arguments.
         arguments: Vec<String>,
+        /// The program's name, where it is called as C's `main(argc, argv)`.
+        main: Option<String>,
     },
+}
+
+impl Call {
+    /// The arguments for a function of this type.
+    fn arguments(&self, ty: &FuncType) -> Result<Vec<Argument>> {
+        match self {
+            Call::Command => Ok(Vec::new()),
+            Call::Invoke { function, arguments, main: None } => values::parse(arguments, function, ty),
+            Call::Invoke { function, arguments, main: Some(program) } => {
+                values::parse_main(program, arguments, function, ty)
+            }
+        }
+    }
 }
 
 /// What becomes of imports that are not of WASI preview 1.
@@ -143,7 +161,8 @@ impl Guest {
             Unknown::Zero => define_zeros(&mut linker, &module).map_err(foreign)?,
         }
         let pre = linker.instantiate_pre(&module).map_err(foreign).context(
-            "the module needs more than WASI preview 1: try --unknown-imports, or instrument it and run it in its own host",
+            "the module needs more than WASI preview 1: --unknown-imports trap runs it until it calls what is missing; else \
+             instrument it and run it in its own host",
         )?;
         Ok(Guest { engine, pre, observer: observer.clone(), attached, stopped: watch::Sender::new(false) })
     }
@@ -163,8 +182,8 @@ impl Guest {
             Call::Command => {
                 bail!("the module exports no `{COMMAND}`: name a function with --invoke; it exports {}", functions())
             }
-            Call::Invoke { function, arguments } => match module.get_export(function) {
-                Some(ExternType::Func(ty)) => values::parse(arguments, function, &ty).map(drop),
+            Call::Invoke { function, .. } => match module.get_export(function) {
+                Some(ExternType::Func(ty)) => placing::check(module, &call.arguments(&ty)?),
                 _ => bail!("the module exports no function `{function}`; it exports {}", functions()),
             },
         }
@@ -211,12 +230,12 @@ impl Guest {
             waspect_wasmtime::attach(&mut store, &instance, observe)?;
         }
         match call {
-            Call::Command => invoke(&mut store, &instance, COMMAND, &[]),
-            Call::Invoke { function, arguments } => {
+            Call::Command => invoke(&mut store, &instance, COMMAND, call),
+            Call::Invoke { function, .. } => {
                 if function != REACTOR && instance.get_func(&mut store, REACTOR).is_some() {
-                    invoke(&mut store, &instance, REACTOR, &[])?;
+                    invoke(&mut store, &instance, REACTOR, &Call::Command)?;
                 }
-                invoke(&mut store, &instance, function, arguments)
+                invoke(&mut store, &instance, function, call)
             }
         }
     }
@@ -241,12 +260,13 @@ fn invoke(
     store: &mut StoreContextMut<'_, State>,
     instance: &Instance,
     name: &str,
-    arguments: &[String],
+    call: &Call,
 ) -> wasmtime::Result<Vec<Val>> {
     let missing = || wasmtime::format_err!("the module exports no function `{name}`");
     let function = instance.get_func(&mut *store, name).ok_or_else(missing)?;
     let ty = function.ty(&*store);
-    let arguments = values::parse(arguments, name, &ty).map_err(|error| wasmtime::format_err!("{error}"))?;
+    let arguments = call.arguments(&ty).map_err(|error| wasmtime::format_err!("{error}"))?;
+    let arguments = placing::place(&mut *store, instance, arguments)?;
     let mut results = vec![Val::I32(0); ty.results().len()];
     function.call(store, &arguments, &mut results)?;
     Ok(results)

@@ -157,7 +157,7 @@ impl Verify {
                 let Some(ty) = original.function(function) else {
                     bail!("the module exports no function `{function}`; see `waspect inspect`");
                 };
-                let arguments = values::parse(&self.arguments, function, &ty)?;
+                let arguments = values::parse_numbers(&self.arguments, function, &ty)?;
                 Drive::Invoke { function: function.clone(), arguments }
             }
             None if !driven.exports && original.function(trial::COMMAND).is_some() => Drive::Command,
