@@ -1,7 +1,8 @@
 //! Words for the rewriter's facts that several commands use. Knows no command.
 
+use serde_json::{Value, json};
 use wasmparser::{ExternalKind, ValType};
-use waspect_instrumenter::info::{FunctionType, Import, Memory};
+use waspect_instrumenter::info::{FunctionType, Import, Memory, ObjectSize};
 use waspect_instrumenter::plan::Reason;
 use waspect_instrumenter::{ModuleInfo, Plan};
 
@@ -46,6 +47,25 @@ pub fn no_allocators(info: &ModuleInfo) -> &'static str {
         }
         false => "none found: the module has no names; name them with --alloc malloc=INDEX,free=INDEX",
     }
+}
+
+/// The types whose objects are reported, as JSON.
+pub fn objects(info: &ModuleInfo, plan: &Plan) -> Vec<Value> {
+    let objects = plan.objects.iter().filter_map(|index| info.object(*index));
+    let objects = objects.map(|object| {
+        let (kind, bytes, element_bytes) = match object.size {
+            ObjectSize::Struct(bytes) => ("struct", bytes, None),
+            ObjectSize::Array { header, element } => ("array", header, Some(element)),
+        };
+        json!({
+            "type": object.index,
+            "name": (!object.name.is_empty()).then_some(&object.name),
+            "kind": kind,
+            "bytes": bytes,
+            "element_bytes": element_bytes,
+        })
+    });
+    objects.collect()
 }
 
 /// A plan's warnings, a line each.

@@ -5,6 +5,7 @@ mod facts;
 mod flamegraph;
 mod guest;
 mod input;
+mod names;
 mod observable;
 mod output;
 mod progress;

@@ -25,7 +25,7 @@ pub struct Observable {
 impl Observable {
     /// Instruments the input; one that is instrumented already stays as it is, its manifest inside or in `MODULE.waspect`.
     pub fn new(input: Input, path: &Path, selection: &Selection) -> Result<Observable> {
-        let options = selection.options(Placement::Embed);
+        let options = selection.options(Placement::Embed)?;
         let original = BuildId::of(&input.bytes);
         match instrument(&input.bytes, &options) {
             Ok(instrumented) => {
@@ -72,7 +72,7 @@ impl Observable {
         match manifest.mode() {
             Mode::Counts => None,
             _ if !self.alloc => Some("--no-alloc"),
-            _ if manifest.allocators.is_empty() => {
+            _ if manifest.allocators.is_empty() && manifest.objects.is_empty() => {
                 Some("no function has an allocator's name; name them with --alloc malloc=INDEX,free=INDEX")
             }
             _ => None,

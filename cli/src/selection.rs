@@ -1,7 +1,10 @@
 //! The arguments that decide what is instrumented, shared by `run`, `instrument`, `plan` and `verify`.
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use waspect_instrumenter::{Mode, Only, Options, Placement, Role};
+
+use crate::names::Names;
 
 /// What is instrumented, and how deeply.
 #[derive(Args)]
@@ -52,19 +55,22 @@ pub struct Filter {
     /// Roles: malloc, calloc, realloc, free, aligned_alloc, posix_memalign.
     #[arg(long = "alloc", value_name = "ROLE=INDEX", value_delimiter = ',', value_parser = parse_allocator)]
     allocators: Vec<(Role, u32)>,
+
+    #[command(flatten)]
+    names: Names,
 }
 
 impl Selection {
     /// The rewriter's options.
-    pub fn options(&self, manifest: Placement) -> Options {
+    pub fn options(&self, manifest: Placement) -> Result<Options> {
         self.filter.options(self.mode, manifest)
     }
 }
 
 impl Filter {
     /// The rewriter's options for a mode.
-    pub fn options(&self, mode: ModeArgument, manifest: Placement) -> Options {
-        Options {
+    pub fn options(&self, mode: ModeArgument, manifest: Placement) -> Result<Options> {
+        Ok(Options {
             mode: mode.into(),
             include: self.include.clone(),
             exclude: self.exclude.clone(),
@@ -74,9 +80,10 @@ impl Filter {
             alloc: !self.no_alloc,
             imports: !self.no_imports,
             allocators: self.allocators.clone(),
+            symbols: self.names.symbols()?,
             manifest,
             ..Options::default()
-        }
+        })
     }
 }
 

@@ -30,7 +30,7 @@ fn row(name: &str, module: &[u8]) -> Result<(), waspect_instrumenter::Error> {
         |mode| Options { mode, manifest: Placement::Sidecar, threads: NonZeroUsize::new(1), ..Options::default() };
     let calls = options(Mode::Calls);
     let read = best(|| read_every_operator(module));
-    let facts = best(|| drop(black_box(ModuleInfo::parse_with(module, calls.threads))));
+    let facts = best(|| drop(black_box(ModuleInfo::parse_with(module, &calls))));
     let whole = best(|| drop(black_box(instrument(module, &calls))));
     let done = instrument(module, &calls)?;
     let counts = instrument(module, &options(Mode::Counts))?;

@@ -44,6 +44,14 @@ pub enum Error {
         /// What was asked of it.
         message: String,
     },
+    /// A file of symbols that is not of this module, or cannot be read.
+    #[error("symbols: {place}{message}; give the symbol map or the unstripped build of this very module")]
+    Symbols {
+        /// The function where the two part, if it is one.
+        place: Place,
+        /// How they part.
+        message: String,
+    },
     /// A glob that cannot be read.
     #[error("glob `{glob}`: {message}; quote special characters as in `[*]`")]
     Glob {

@@ -5,11 +5,16 @@
 
 mod bodies;
 mod features;
+mod image;
 mod judged;
 mod names;
+mod objects;
+mod pclntab;
 mod references;
 pub(crate) mod sections;
+mod slots;
 mod sources;
+mod symbols;
 
 use std::ops::Range;
 
@@ -21,6 +26,7 @@ use crate::options::Options;
 
 pub use bodies::BodyFacts;
 pub use features::minimal_features;
+pub use names::NameSource;
 pub(crate) use references::in_section;
 pub(crate) use sections::stands_before;
 pub use sources::Source;
@@ -43,6 +49,8 @@ pub struct ModuleInfo {
     pub types: Vec<Option<FunctionType>>,
     /// Recursion groups: a type outside of one is a group of its own.
     pub type_groups: u32,
+    /// The types of objects of the garbage collector's, by ascending index.
+    pub objects: Vec<ObjectType>,
     /// Everything imported, in order.
     pub imports: Vec<Import>,
     /// Everything exported, in order.
@@ -63,7 +71,7 @@ pub struct ModuleInfo {
     pub start: Option<u32>,
     /// The producers section: `(field, name, version)`.
     pub producers: Vec<(String, String, String)>,
-    /// True where a name section names functions.
+    /// True where names were kept for functions as such: by a name section, symbols, or Go's own table.
     pub has_names: bool,
     /// Paths of the source files in which functions begin, from debug information; each once.
     pub files: Vec<String>,
@@ -101,6 +109,33 @@ pub struct FunctionType {
     pub results: Box<[ValType]>,
     /// Functions of this type may be shared between threads, and then cannot call hooks, which are not.
     pub shared: bool,
+}
+
+/// A type of objects of the garbage collector's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectType {
+    /// Type index.
+    pub index: u32,
+    /// Name, from the name section; may be empty.
+    pub name: String,
+    /// What an object is estimated to take (rule A7).
+    pub size: ObjectSize,
+    /// Some body makes objects of it.
+    pub made: bool,
+}
+
+/// What an object is estimated to take, in bytes (rule A7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectSize {
+    /// A struct.
+    Struct(u32),
+    /// An array: its header, and each of its elements.
+    Array {
+        /// Header with the length.
+        header: u32,
+        /// Each element.
+        element: u32,
+    },
 }
 
 /// Something imported.
@@ -158,11 +193,10 @@ pub struct Global {
 pub struct Function {
     /// Index of its type.
     pub type_index: u32,
-    /// Demangled name: from the name section, else its first export's; `module.field` for an import; empty when nothing
-    /// names it.
+    /// Demangled name from the surest source that has one; empty when nothing names it.
     pub name: String,
-    /// True where an export, not the name section, gave [`name`](Function::name).
-    pub named_by_export: bool,
+    /// Where [`name`](Function::name) comes from.
+    pub named_by: NameSource,
     /// Exported at least once.
     pub exported: bool,
     /// Its address is taken: by an element segment, or by `ref.func` anywhere. Its identity can then be compared.
@@ -189,11 +223,12 @@ pub struct Body {
 impl ModuleInfo {
     /// Reads a module's facts.
     pub fn parse(module: &[u8]) -> Result<ModuleInfo, Error> {
-        ModuleInfo::parse_with(module, Options::default().threads)
+        ModuleInfo::parse_with(module, &Options::default())
     }
 
-    /// As [`parse`](ModuleInfo::parse), with a number of threads; the facts are the same for any.
-    pub fn parse_with(module: &[u8], threads: Option<std::num::NonZeroUsize>) -> Result<ModuleInfo, Error> {
+    /// As [`parse`](ModuleInfo::parse), with the threads and the symbols of these options; the facts are the same for any
+    /// number of threads.
+    pub fn parse_with(module: &[u8], options: &Options) -> Result<ModuleInfo, Error> {
         if module.len() > MODULE_BYTES_MAX {
             return Err(Error::Limit {
                 place: Default::default(),
@@ -207,12 +242,15 @@ impl ModuleInfo {
             return Err(Error::Component);
         }
         let (mut info, resources) = sections::read(module)?;
-        let bodies = bodies::read(&mut info, module, resources.as_ref(), threads);
+        let bodies = bodies::read(&mut info, module, resources.as_ref(), options.threads);
         // The names take the room that the validator leaves.
         drop(resources);
         names::read(&mut info, module);
         sources::read(&mut info, module);
         bodies.map_err(|error| error.named(|index| info.function_name(index)))?;
+        if let Some(symbols) = &options.symbols {
+            symbols::read(&mut info, module, &symbols.0, options.threads)?;
+        }
         Ok(info)
     }
 
@@ -225,6 +263,12 @@ impl ModuleInfo {
     pub fn function_type(&self, index: u32) -> Option<&FunctionType> {
         let function = self.functions.get(index as usize)?;
         self.types.get(function.type_index as usize)?.as_ref()
+    }
+
+    /// The type of objects with this index.
+    pub fn object(&self, index: u32) -> Option<&ObjectType> {
+        let at = self.objects.binary_search_by_key(&index, |object| object.index).ok()?;
+        Some(&self.objects[at])
     }
 
     /// Custom sections of a name.

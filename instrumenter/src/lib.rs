@@ -66,7 +66,7 @@ pub use code_map::CodeMap;
 pub use debug::{DwarfError, SourceMapError};
 pub use error::{Error, Place};
 pub use info::{ModuleInfo, minimal_features};
-pub use options::{Debug, Mode, Only, Options, Placement, Role};
+pub use options::{Debug, Mode, Only, Options, Placement, Role, Symbols};
 pub use plan::Plan;
 pub use rewrite::{features_added, rewrite};
 pub use waspect_abi::{BuildId, Manifest};
@@ -95,7 +95,7 @@ impl Instrumented {
 
 /// Instruments a module: reads it, plans, rewrites.
 pub fn instrument(module: &[u8], options: &Options) -> Result<Instrumented, Error> {
-    let info = ModuleInfo::parse_with(module, options.threads)?;
+    let info = ModuleInfo::parse_with(module, options)?;
     let plan = Plan::new(&info, options)?;
     rewrite::write(module, info, plan)
 }

@@ -11,6 +11,7 @@ use crate::plan::{Boundary, Plan};
 pub(crate) fn build(info: ModuleInfo, plan: &Plan) -> Result<Manifest, Error> {
     let listed: Vec<bool> = (0..info.functions.len() as u32).map(|index| is_listed(&info, plan, index)).collect();
     let function_count = info.functions.len() as u32;
+    let objects = plan.objects.iter().filter_map(|index| info.object(*index)).map(object).collect();
     let mut files = Files { numbers: vec![0; info.files.len()], names: info.files, list: Vec::new() };
     let functions = functions(info.functions, plan, &listed, &mut files);
     let manifest = Manifest {
@@ -24,6 +25,7 @@ pub(crate) fn build(info: ModuleInfo, plan: &Plan) -> Result<Manifest, Error> {
         memories: info.memories.iter().map(memory).collect(),
         allocators: plan.allocators.iter().map(allocator).collect(),
         gates_only: plan.gates_only,
+        objects,
     };
     let bytes = manifest.bytes_len();
     if bytes > MANIFEST_BYTES_MAX {
@@ -48,6 +50,7 @@ fn is_listed(info: &ModuleInfo, plan: &Plan, index: u32) -> bool {
         || may_allocate
         || plan.allocator(index).is_some()
         || plan.hooks_grow(info, index)
+        || plan.hooks_new(info, index)
 }
 
 fn functions(functions: Vec<Function>, plan: &Plan, listed: &[bool], files: &mut Files) -> Vec<manifest::Function> {
@@ -65,6 +68,10 @@ fn functions(functions: Vec<Function>, plan: &Plan, listed: &[bool], files: &mut
         });
     }
     entries
+}
+
+fn object(object: &crate::info::ObjectType) -> manifest::ObjectType {
+    manifest::ObjectType { index: object.index, name: object.name.clone() }
 }
 
 /// The files that listed functions begin in, in the order in which they come up.

@@ -1,6 +1,8 @@
 //! What a caller may ask for. Plain values: nothing here reads a module.
 
+use std::fmt;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 pub use waspect_abi::manifest::Mode;
 
@@ -26,6 +28,8 @@ pub struct Options {
     pub imports: bool,
     /// Allocator functions that no name gives away, by original function index.
     pub allocators: Vec<(Role, u32)>,
+    /// Names for functions from outside the module.
+    pub symbols: Option<Symbols>,
     /// Where the manifest goes.
     pub manifest: Placement,
     /// What becomes of debug information.
@@ -54,6 +58,7 @@ impl Default for Options {
             alloc: true,
             imports: true,
             allocators: Vec::new(),
+            symbols: None,
             manifest: Placement::Embed,
             debug: Debug::Keep,
             source_map_url: None,
@@ -61,6 +66,19 @@ impl Default for Options {
             #[cfg(feature = "mutants")]
             mutant: None,
         }
+    }
+}
+
+/// The bytes of a file that names a module's functions: a symbol map (a line `index:name` a function, as Emscripten's
+/// `--emit-symbol-map` writes it), or the module itself before its names were stripped.
+///
+/// Its names go before those of the module. One that is not of this module is refused.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Symbols(pub Arc<[u8]>);
+
+impl fmt::Debug for Symbols {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Symbols({} bytes)", self.0.len())
     }
 }
 

@@ -14,7 +14,7 @@ use waspect_abi::ring::RING_EXPORT;
 use waspect_abi::{BuildId, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, MANIFEST_SECTION};
 
 use crate::debug::{self, DwarfError};
-use crate::info::{ModuleInfo, Section};
+use crate::info::{BodyFacts, ModuleInfo, Section};
 use crate::mutants::{Mutant, Seed};
 use crate::options::{Debug, Options, Placement};
 use crate::rewrite::Layout;
@@ -45,6 +45,8 @@ pub struct Plan {
     crossings: Vec<bool>,
     /// `memory.grow` is hooked.
     pub grows: bool,
+    /// Types whose objects are reported as they are made, by ascending index.
+    pub objects: Vec<u32>,
     /// Functions have gate bits but no counters.
     pub gates_only: bool,
     /// Indices (into [`ModuleInfo::sections`], ascending) of custom sections that are dropped: they would go stale, or are not wanted.
@@ -178,6 +180,7 @@ impl Plan {
             inside: found.inside,
             crossings: Vec::new(),
             grows: calls && options.alloc,
+            objects: Vec::new(),
             gates_only: calls && hooked > COUNTERS_MAX,
             dropped_sections: Vec::new(),
             debug: options.debug.clone(),
@@ -189,6 +192,9 @@ impl Plan {
         for (index, hook) in hooks.into_iter().enumerate() {
             let boundary = boundary(info, index as u32, calls, plan.seed);
             plan.functions.push(FunctionPlan { hook, boundary });
+        }
+        if plan.grows {
+            plan.objects.extend(info.objects.iter().filter(|object| object.made).map(|object| object.index));
         }
         if plan.writes_records(info) {
             plan.crossings = crossings::find(info, &plan);
@@ -234,8 +240,18 @@ impl Plan {
 
     /// True when the function's `memory.grow` instructions are hooked: they need two scratch locals each width.
     pub(crate) fn hooks_grow(&self, info: &ModuleInfo, index: u32) -> bool {
+        self.grows && self.reports(info, index, |facts| facts.grows)
+    }
+
+    /// True when the objects that the function makes are reported: it needs a scratch local for lengths.
+    pub(crate) fn hooks_new(&self, info: &ModuleInfo, index: u32) -> bool {
+        !self.objects.is_empty() && self.reports(info, index, |facts| facts.news)
+    }
+
+    /// True when a body holds instructions of a kind, and can call hooks and have the locals for it.
+    fn reports(&self, info: &ModuleInfo, index: u32, count: impl Fn(&BodyFacts) -> u32) -> bool {
         let function = &info.functions[index as usize];
-        let Some(body) = function.body.as_ref().filter(|body| self.grows && body.facts.grows > 0) else { return false };
+        let Some(body) = function.body.as_ref().filter(|body| count(&body.facts) > 0) else { return false };
         let Some(r#type) = info.function_type(index).filter(|r#type| !r#type.shared) else { return false };
         select::has_room(self.mode, r#type.params.len() as u32, body).is_ok()
     }
@@ -421,7 +437,9 @@ impl fmt::Display for Warning {
                     "{functions} counters: above {COUNTERS_MAX} some engines instantiate slowly; narrow with --include"
                 )
             }
-            Warning::NoNames => f.write_str("the module has no names: functions show up as numbers"),
+            Warning::NoNames => f.write_str(
+                "the module has no names: functions show up as exports, table slots and numbers; --symbols FILE names them",
+            ),
             Warning::NothingSelected => f.write_str("nothing is selected: the output is the input"),
         }
     }

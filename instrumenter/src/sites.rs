@@ -30,6 +30,8 @@ pub(crate) enum Site {
     Return,
     /// `call`.
     Call(u32),
+    /// `call_indirect`, `call_ref`.
+    CallDynamic,
     /// `return_call`.
     TailCall(u32),
     /// `return_call_indirect`, `return_call_ref`.
@@ -38,6 +40,12 @@ pub(crate) enum Site {
     RefFunc(u32),
     /// `memory.grow`.
     Grow(u32),
+    /// `struct.new` in all its forms, of this type.
+    NewStruct(u32),
+    /// `array.new` in a form that takes the length from the top of the stack.
+    NewArray(u32),
+    /// `array.new_fixed`, of this type and length.
+    NewArrayFixed(u32, u32),
 }
 
 /// Sorts the operators of one body.
@@ -172,6 +180,12 @@ macro_rules! site {
     (visit_call, $s:ident, $function:ident) => {
         Site::Call($function)
     };
+    (visit_call_indirect, $s:ident $(, $arg:ident)*) => {
+        Site::CallDynamic
+    };
+    (visit_call_ref, $s:ident $(, $arg:ident)*) => {
+        Site::CallDynamic
+    };
     (visit_return_call, $s:ident, $function:ident) => {
         Site::TailCall($function)
     };
@@ -186,6 +200,33 @@ macro_rules! site {
     };
     (visit_memory_grow, $s:ident, $memory:ident) => {
         Site::Grow($memory)
+    };
+    (visit_struct_new, $s:ident, $type:ident) => {
+        Site::NewStruct($type)
+    };
+    (visit_struct_new_default, $s:ident, $type:ident) => {
+        Site::NewStruct($type)
+    };
+    (visit_struct_new_desc, $s:ident, $type:ident) => {
+        Site::NewStruct($type)
+    };
+    (visit_struct_new_default_desc, $s:ident, $type:ident) => {
+        Site::NewStruct($type)
+    };
+    (visit_array_new, $s:ident, $type:ident) => {
+        Site::NewArray($type)
+    };
+    (visit_array_new_default, $s:ident, $type:ident) => {
+        Site::NewArray($type)
+    };
+    (visit_array_new_data, $s:ident, $type:ident, $segment:ident) => {
+        Site::NewArray($type)
+    };
+    (visit_array_new_elem, $s:ident, $type:ident, $segment:ident) => {
+        Site::NewArray($type)
+    };
+    (visit_array_new_fixed, $s:ident, $type:ident, $length:ident) => {
+        Site::NewArrayFixed($type, $length)
     };
     ($other:ident, $s:ident $(, $arg:ident)*) => {
         Site::Plain

@@ -50,6 +50,9 @@ pub struct Manifest {
     /// Paths of the source files that functions begin in, each once.
     #[prost(string, repeated, tag = "10")]
     pub files: Vec<String>,
+    /// The types of objects of the garbage collector's that are reported, by ascending index (rule A7).
+    #[prost(message, repeated, tag = "12")]
+    pub objects: Vec<ObjectType>,
 }
 
 /// A function of the original module.
@@ -104,6 +107,17 @@ pub struct Allocator {
     /// True when memory is collected, not freed: bytes count, liveness is not judged (rule A6).
     #[prost(bool, tag = "3")]
     pub collected: bool,
+}
+
+/// A type of objects of the garbage collector's.
+#[derive(Clone, PartialEq, Message)]
+pub struct ObjectType {
+    /// Original type index.
+    #[prost(uint32, tag = "1")]
+    pub index: u32,
+    /// Name; empty when nothing names it, and then it is shown as `type[index]`.
+    #[prost(string, tag = "2")]
+    pub name: String,
 }
 
 /// Depth of instrumentation.
@@ -237,6 +251,15 @@ impl Manifest {
         at.and_then(|at| self.files.get(at)).map_or("", String::as_str)
     }
 
+    /// The name to show for a type of objects: never empty.
+    pub fn object_name(&self, index: u32) -> std::borrow::Cow<'_, str> {
+        let at = self.objects.binary_search_by_key(&index, |object| object.index);
+        match at.map_or("", |at| self.objects[at].name.as_str()) {
+            "" => format!("type[{index}]").into(),
+            name => name.into(),
+        }
+    }
+
     fn check(&self) -> Result<(), ManifestError> {
         let short = |text: &str| text.len() <= STRING_BYTES_MAX;
         if self.abi != crate::ABI_VERSION {
@@ -253,6 +276,12 @@ impl Manifest {
         }
         if self.allocators.iter().any(|allocator| allocator.index >= self.function_count || !short(&allocator.family)) {
             return Err(ManifestError::Invalid("an allocator's index or family is out of range"));
+        }
+        if self.objects.len() > FUNCTIONS_MAX || !self.objects.iter().all(|object| short(&object.name)) {
+            return Err(ManifestError::Invalid("there are too many types of objects, or a name is too long"));
+        }
+        if !self.objects.is_sorted_by(|a, b| a.index < b.index) {
+            return Err(ManifestError::Invalid("types of objects are not in ascending order"));
         }
         if !short(&self.name) || !self.functions.iter().all(|function| short(&function.name)) {
             return Err(ManifestError::Invalid("a name is too long"));

@@ -574,6 +574,8 @@ pub enum DropReason {
     Histogram,
     /// An allocation whose liveness is not judged: the table is full.
     Allocation,
+    /// An object whose type is not told: the table of types by function is full.
+    Object,
     /// A span that found no room before the next drain.
     Span,
     /// A span that the cap of its root left out.
@@ -592,7 +594,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// Every reason, in the order of the file.
-    pub const ALL: [DropReason; 19] = [
+    pub const ALL: [DropReason; 20] = [
         DropReason::Depth,
         DropReason::Lane,
         DropReason::Abi,
@@ -605,6 +607,7 @@ impl DropReason {
         DropReason::Node,
         DropReason::Histogram,
         DropReason::Allocation,
+        DropReason::Object,
         DropReason::Span,
         DropReason::Omitted,
         DropReason::Identity,
@@ -629,6 +632,7 @@ impl DropReason {
             DropReason::Node => "node",
             DropReason::Histogram => "histogram",
             DropReason::Allocation => "allocation",
+            DropReason::Object => "object",
             DropReason::Span => "span",
             DropReason::Omitted => "omitted",
             DropReason::Identity => "identity",

@@ -7,6 +7,7 @@ use crate::exemplar::Exemplar;
 use crate::functions::NONE;
 use crate::governor::Governor;
 use crate::histogram::Histogram;
+use crate::objects::Objects;
 use crate::otlp::{self, traces};
 use crate::series::Exported;
 use crate::tree;
@@ -17,6 +18,9 @@ const SPAN_BYTES_MAX: usize = 32 << 20;
 
 /// Most codes and functions of errors.
 const ERRORS_MAX: usize = 1_000;
+
+/// Most pairs of function and type of objects.
+const OBJECTS_MAX: usize = 1 << 16;
 
 /// Merges the deltas of any number of recorders into one stream.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct Aggregator {
     pub(crate) totals: Totals,
     pub(crate) shared_histogram: Histogram,
     pub(crate) errors: Vec<MergedError>,
+    /// By place in the catalog, and type.
+    pub(crate) objects: Objects,
     pub(crate) drops: Drops,
     pub(crate) governor: Governor,
     pub(crate) exported: Exported,
@@ -91,6 +97,7 @@ impl Aggregator {
             totals: Totals::default(),
             shared_histogram: Histogram::default(),
             errors: Vec::new(),
+            objects: Objects::new(start_unix_ns, OBJECTS_MAX),
             drops: Drops::default(),
             governor: Governor::default(),
             exported: Exported::new(start_unix_ns),
@@ -121,6 +128,11 @@ impl Aggregator {
         self.merge_nodes(&delta, &places);
         self.merge_spans(&delta, &places);
         self.merge_errors(&delta, &places);
+        for object in &delta.objects {
+            if !self.objects.add(places[object.function as usize], object.r#type, object.made) {
+                self.drops.add(DropReason::Object, object.made.objects);
+            }
+        }
         self.drops.merge(&delta.drops);
         // What the coarsest clock says is all that the process can promise.
         self.config.clock_resolution_ns = self.config.clock_resolution_ns.max(delta.resolution_ns);

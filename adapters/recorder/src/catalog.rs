@@ -187,6 +187,16 @@ impl Catalog {
     }
 }
 
+impl Module {
+    /// The name to show for a type of objects.
+    pub(crate) fn object_name(&self, index: u32) -> String {
+        match &self.manifest {
+            Some(manifest) => manifest.object_name(index).into_owned(),
+            None => Manifest::default().object_name(index).into_owned(),
+        }
+    }
+}
+
 impl Function {
     /// Takes names from the manifest, where there is one.
     fn describe(&mut self, module: &Module) {

@@ -8,6 +8,7 @@ use crate::drops::Drops;
 use crate::failure::Failure;
 use crate::figures::Figures;
 use crate::instances::InstanceFigures;
+use crate::objects::Made;
 use crate::spans::{Candidate, Trace};
 use crate::tree;
 
@@ -24,6 +25,7 @@ pub struct Delta {
     pub(crate) shared_histogram: Option<HistogramDelta>,
     pub(crate) spans: Vec<Span>,
     pub(crate) errors: Vec<ErrorDelta>,
+    pub(crate) objects: Vec<ObjectDelta>,
     pub(crate) drops: Drops,
     pub(crate) busy: u64,
     /// Largest step of the clock behind records.
@@ -108,6 +110,15 @@ pub(crate) struct NodeDelta {
     /// Place in [`Delta::functions`]; means nothing for those two.
     pub(crate) function: u32,
     pub(crate) figures: tree::Figures,
+}
+
+/// Objects of one type that one function made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ObjectDelta {
+    /// Place in [`Delta::functions`].
+    pub(crate) function: u32,
+    pub(crate) r#type: u32,
+    pub(crate) made: Made,
 }
 
 /// A finished span.

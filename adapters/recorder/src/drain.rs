@@ -2,7 +2,7 @@
 
 use waspect_abi::semconv::DropReason;
 
-use crate::delta::{Delta, FunctionDelta, HistogramDelta, ModuleDelta, NodeDelta};
+use crate::delta::{Delta, FunctionDelta, HistogramDelta, ModuleDelta, NodeDelta, ObjectDelta};
 use crate::figures::{Figures as FunctionFigures, HeapFigures};
 use crate::frame::flag;
 use crate::functions::{NONE, SHARED_HISTOGRAM};
@@ -30,6 +30,7 @@ impl Recorder {
         self.drain_modules(&mut delta);
         let mut places = self.drain_functions(&mut delta);
         self.drain_nodes(&mut delta, &mut places);
+        self.drain_objects(&mut delta, &mut places);
         self.name_functions(&mut delta, &mut places);
         delta.drops = std::mem::take(&mut self.drops);
         self.clean_up();
@@ -172,6 +173,16 @@ impl Recorder {
         }
     }
 
+    fn drain_objects(&mut self, delta: &mut Delta, places: &mut [u32]) {
+        let Delta { functions, objects, .. } = delta;
+        objects.extend(self.objects.entries().map(|(function, r#type, made)| ObjectDelta {
+            function: self.name_function(function, functions, places),
+            r#type,
+            made,
+        }));
+        self.objects.clear();
+    }
+
     /// Turns the places of functions in spans and errors into places in the delta.
     fn name_functions(&self, delta: &mut Delta, places: &mut [u32]) {
         let Delta { functions, spans, errors, .. } = delta;
@@ -240,6 +251,7 @@ impl Recorder {
         self.tree.clear();
         self.flight.clear();
         self.instances.clear();
+        self.objects.clear();
         self.allocations = 0;
     }
 }

@@ -5,6 +5,7 @@ use waspect_abi::semconv::DropReason;
 use crate::frame::flag;
 use crate::functions::NONE;
 use crate::heap::{Allocation, Freed};
+use crate::objects::Made;
 use crate::{Recorder, Timestamp, table, tree};
 
 /// Size of a page where the manifest does not say otherwise, as a power of two.
@@ -59,11 +60,22 @@ impl Recorder {
             figures.allocation_failures += 1;
             return;
         }
-        if old != 0 && old != ALL_ONES {
-            self.free(place, old);
+        match new {
+            ALL_ONES => self.count_object(function, old, size),
+            _ if old != 0 && old != ALL_ONES => self.free(place, old),
+            _ => {}
         }
         if new != 0 {
             self.take(place, function, new, size);
+        }
+    }
+
+    /// An allocation whose address nobody sees; `kind` is 0, or the index of an object's type plus 1 (A7).
+    fn count_object(&mut self, function: u32, kind: u64, size: u64) {
+        if let Some(r#type) = kind.checked_sub(1).and_then(|index| u32::try_from(index).ok())
+            && !self.objects.add(function, r#type, Made { objects: 1, bytes: size })
+        {
+            self.drops.count(DropReason::Object);
         }
     }
 

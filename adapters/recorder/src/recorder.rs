@@ -14,6 +14,7 @@ use crate::heap::Heap;
 use crate::ids::Ids;
 use crate::instances::{Instance, Instances};
 use crate::lane::{Lane, Parked};
+use crate::objects::Objects;
 use crate::spans::Root;
 use crate::token;
 use crate::tree::Tree;
@@ -21,6 +22,9 @@ use crate::{Config, GateChange, Timestamp, Untimed};
 
 /// Roots that a recorder prepares which must not allocate in hooks: one within another.
 const PREPARED_ROOTS: usize = 2;
+
+/// Pairs of function and type of objects that are told apart between two drains.
+const OBJECTS_MAX: usize = 4_096;
 
 /// Records one thread of execution in one trust domain.
 ///
@@ -47,6 +51,8 @@ pub struct Recorder {
     pub(crate) spans: Vec<Span>,
     pub(crate) errors: Vec<ErrorDelta>,
     pub(crate) allocations: usize,
+    /// Objects of the garbage collector's since the last drain.
+    pub(crate) objects: Objects,
     /// Closed calls that wait in open roots.
     pub(crate) candidates: usize,
     pub(crate) busy: u64,
@@ -64,13 +70,14 @@ impl Recorder {
         config.limits.functions_max = config.limits.functions_max.min(BASE_REFUSED);
         let (limits, preallocate) = (config.limits, config.preallocate);
         let ids = entropy.map(Ids::new);
+        let hash_key = ids.as_ref().map_or(0, Ids::hash_key);
         let mut recorder = Recorder {
             clock: Clock::default(),
             sequence: 0,
             lane: Lane::default(),
             depth_max: limits.depth_max,
             functions: Functions::new(limits.histograms_max, preallocate),
-            tree: Tree::new(limits.nodes_max, ids.as_ref().map_or(0, Ids::hash_key), preallocate),
+            tree: Tree::new(limits.nodes_max, hash_key, preallocate),
             flight: Flight::default(),
             parked: Parked::default(),
             instances: Instances::default(),
@@ -80,6 +87,7 @@ impl Recorder {
             spans: Vec::new(),
             errors: Vec::new(),
             allocations: 0,
+            objects: Objects::new(hash_key, OBJECTS_MAX),
             candidates: 0,
             busy: 0,
             resolution_ns: 0,
@@ -140,6 +148,9 @@ impl Recorder {
         let manifest = &self.instances.modules[module as usize].manifest;
         if self.config.preallocate && manifest.as_ref().is_none_or(|manifest| !manifest.allocators.is_empty()) {
             instance.heap.reserve(limits.allocations_max);
+        }
+        if self.config.preallocate && manifest.as_ref().is_some_and(|manifest| !manifest.objects.is_empty()) {
+            self.objects.reserve();
         }
         self.functions.cover(instance.base + instance.ids, self.config.preallocate);
         instance.base

@@ -7,6 +7,8 @@ use waspect_abi::BuildId;
 pub struct Snapshot {
     /// Functions that were called or that allocated, by descending self time. Imports (host calls) are among them.
     pub functions: Vec<FunctionSnapshot>,
+    /// Objects of the garbage collector's, by function and type, by descending bytes.
+    pub objects: Vec<ObjectSnapshot>,
     /// Errors that ended a call from the host, by code and function.
     pub errors: Vec<ErrorSnapshot>,
     /// Modules that had an instance.
@@ -74,6 +76,25 @@ pub struct FunctionSnapshot {
     pub leaked_allocations: u64,
     /// True when the governor closed its gate: its calls count, its time is its caller's.
     pub untimed: bool,
+}
+
+/// Objects of one type that one function made, all instances together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectSnapshot {
+    /// Build id of the module.
+    pub build: BuildId,
+    /// Name of the function; never empty.
+    pub function: String,
+    /// Original function index.
+    pub function_index: u32,
+    /// Name of the type; never empty.
+    pub r#type: String,
+    /// Original type index.
+    pub type_index: u32,
+    /// How many.
+    pub objects: u64,
+    /// Their bytes, as estimated by type (rule A7).
+    pub bytes: u64,
 }
 
 /// Errors of one code at one function.

@@ -1,14 +1,21 @@
 //! From what was merged to figures that a person reads.
 
-use crate::{Aggregator, ErrorSnapshot, FunctionSnapshot, ModuleSnapshot, Snapshot};
+use crate::{Aggregator, ErrorSnapshot, FunctionSnapshot, ModuleSnapshot, ObjectSnapshot, Snapshot};
 
 impl Aggregator {
     /// Figures to show.
     pub fn snapshot(&self) -> Snapshot {
         let mut functions: Vec<FunctionSnapshot> = self.functions().collect();
         functions.sort_by(|a, b| b.self_ns.cmp(&a.self_ns).then_with(|| a.name.cmp(&b.name)));
+        let mut objects: Vec<ObjectSnapshot> = self.objects().collect();
+        objects.sort_by(|a, b| {
+            let order =
+                |object: &ObjectSnapshot| (std::cmp::Reverse(object.bytes), object.function_index, object.type_index);
+            order(a).cmp(&order(b))
+        });
         Snapshot {
             functions,
+            objects,
             errors: self.errors().collect(),
             modules: self.modules().collect(),
             drops: self.drops.iter().collect(),
@@ -46,6 +53,22 @@ impl Aggregator {
                 leaked_bytes: figures.heap.leaked_bytes,
                 leaked_allocations: figures.heap.leaked_allocations,
                 untimed: function.untimed,
+            }
+        })
+    }
+
+    fn objects(&self) -> impl Iterator<Item = ObjectSnapshot> {
+        self.objects.entries().map(|(place, type_index, made)| {
+            let function = &self.catalog.functions[place as usize];
+            let module = &self.catalog.modules[function.module as usize];
+            ObjectSnapshot {
+                build: module.build,
+                function: function.name.clone(),
+                function_index: function.index,
+                r#type: module.object_name(type_index),
+                type_index,
+                objects: made.objects,
+                bytes: made.bytes,
             }
         })
     }

@@ -39,6 +39,10 @@ impl<V: Copy + Default> Table<V> {
         }
     }
 
+    pub(crate) fn get_mut(&mut self, key: u64) -> Option<&mut V> {
+        self.find(key).ok().map(|at| &mut self.places[at].1)
+    }
+
     /// Stores a value; gives back the one that it replaces. The caller bounds the number of entries.
     pub(crate) fn insert(&mut self, key: u64, value: V) -> Option<V> {
         if key == EMPTY {
@@ -74,6 +78,10 @@ impl<V: Copy + Default> Table<V> {
         self.places[hole] = (EMPTY, V::default());
         self.len -= 1;
         Some(value)
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, V)> {
+        self.places.iter().filter(|(key, _)| *key != EMPTY).copied()
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = V> {

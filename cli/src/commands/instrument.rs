@@ -118,8 +118,8 @@ impl Instrument {
             Manifest::Sidecar => Placement::Sidecar,
         };
         let context = || format!("`{}`", input.name);
-        let info = ModuleInfo::parse(&input.bytes).with_context(context)?;
-        let mut options = Options { debug: self.debug(), ..self.selection.options(placement) };
+        let mut options = Options { debug: self.debug(), ..self.selection.options(placement)? };
+        let info = ModuleInfo::parse_with(&input.bytes, &options).with_context(context)?;
         let map = self.source_map(&info, input);
         options.source_map_url = map.as_ref().and_then(|map| Some(map.as_ref().ok()?.url.clone()));
         let rewrite = |options: &Options| {

@@ -28,9 +28,9 @@ pub struct Plan {
 impl Plan {
     /// Prints the plan to standard output.
     pub fn run(self) -> Result<ExitCode> {
-        let (input, info) = self.view.read()?;
-        let plan = Decided::new(&info, &self.selection.options(Placement::Embed))
-            .with_context(|| format!("`{}`", input.name))?;
+        let options = self.selection.options(Placement::Embed)?;
+        let (input, info) = self.view.read(&options)?;
+        let plan = Decided::new(&info, &options).with_context(|| format!("`{}`", input.name))?;
         if self.view.form.json {
             output::print_json(&to_json(&info, &plan))?;
         } else {
@@ -73,18 +73,18 @@ fn boundaries(plan: &Decided) -> String {
 }
 
 fn allocators(info: &ModuleInfo, plan: &Decided) -> String {
+    let objects = match plan.objects.len() {
+        0 => String::new(),
+        types => format!("objects of {}", counted(types as u64, "type")),
+    };
     let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for allocator in &plan.allocators {
         let name = facts::function_name(info, allocator.index);
         families.entry(allocator.family).or_default().push(escape(&name).into_owned());
     }
-    match families.is_empty() {
-        true => facts::no_allocators(info).to_owned(),
-        false => {
-            let families = families.into_iter().map(|(family, names)| format!("{family} ({})", names.join(", ")));
-            families.collect::<Vec<_>>().join("; ")
-        }
-    }
+    let families = families.into_iter().map(|(family, names)| format!("{family} ({})", names.join(", ")));
+    let found: Vec<String> = families.chain((!objects.is_empty()).then_some(objects)).collect();
+    if found.is_empty() { facts::no_allocators(info).to_owned() } else { found.join("; ") }
 }
 
 fn left_out(info: &ModuleInfo, plan: &Decided, rows_max: usize) -> String {
@@ -123,6 +123,7 @@ pub fn to_json(info: &ModuleInfo, plan: &Decided) -> Value {
         json!({
             "index": index,
             "name": facts::function_name(info, index as u32),
+            "named_by": info.functions[index].named_by.as_str(),
             "import": (index as u32) < info.imported_functions,
             "observed": function.hook.is_ok(),
             "reason": function.hook.err().map(|reason| reason.to_string()),
@@ -155,6 +156,7 @@ pub fn to_json(info: &ModuleInfo, plan: &Decided) -> Value {
         "memory_growth": plan.grows,
         "gates_only": plan.gates_only,
         "allocators": allocators.collect::<Vec<_>>(),
+        "objects": facts::objects(info, plan),
         "functions": functions.collect::<Vec<_>>(),
         "warnings": plan.warnings.iter().map(|warning| warning.to_string()).collect::<Vec<_>>(),
     })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use waspect_instrumenter::ModuleInfo;
+use waspect_instrumenter::{ModuleInfo, Options};
 
 use crate::input::{self, Input};
 
@@ -32,10 +32,10 @@ pub struct Form {
 }
 
 impl View {
-    /// The module and its facts.
-    pub fn read(&self) -> Result<(Input, ModuleInfo)> {
+    /// The module and its facts, with the symbols of these options.
+    pub fn read(&self, options: &Options) -> Result<(Input, ModuleInfo)> {
         let input = input::read(&self.input)?;
-        let info = facts_of(&input)?;
+        let info = facts_of(&input, options)?;
         Ok((input, info))
     }
 }
@@ -48,6 +48,6 @@ impl Form {
 }
 
 /// A module's facts.
-pub fn facts_of(input: &Input) -> Result<ModuleInfo> {
-    ModuleInfo::parse(&input.bytes).with_context(|| format!("`{}`", input.name))
+pub fn facts_of(input: &Input, options: &Options) -> Result<ModuleInfo> {
+    ModuleInfo::parse_with(&input.bytes, options).with_context(|| format!("`{}`", input.name))
 }

@@ -3,7 +3,7 @@
 //! Integers are 64 bits wide and written in full; a reader that turns them into doubles loses what lies above 2^53.
 
 use serde_json::{Map, Value, json};
-use waspect_recorder::{FunctionSnapshot, ModuleSnapshot};
+use waspect_recorder::{FunctionSnapshot, ModuleSnapshot, ObjectSnapshot};
 
 use super::{Ending, Ledger, Sent, Sort, Summary, sorted};
 
@@ -31,6 +31,7 @@ pub fn to_json(summary: &Summary, sort: Sort) -> Value {
         "allocations_missing": summary.allocations_missing,
         "functions": functions(false),
         "host_calls": functions(true),
+        "objects": snapshot.objects.iter().map(object).collect::<Vec<_>>(),
         "errors": errors.collect::<Vec<_>>(),
         "modules": snapshot.modules.iter().map(module).collect::<Vec<_>>(),
         "spans": snapshot.spans,
@@ -73,6 +74,18 @@ fn function(function: &FunctionSnapshot) -> Value {
         "live_bytes_max": function.live_bytes_max,
         "leaked_allocations": function.leaked_allocations,
         "leaked_bytes": function.leaked_bytes,
+    })
+}
+
+fn object(object: &ObjectSnapshot) -> Value {
+    json!({
+        "build": object.build.to_string(),
+        "function": object.function,
+        "function_index": object.function_index,
+        "type": object.r#type,
+        "type_index": object.type_index,
+        "objects": object.objects,
+        "bytes": object.bytes,
     })
 }
 

@@ -16,6 +16,7 @@ pub fn to_text(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) 
     text += &headline(summary);
     text += &functions(summary, sort, top, width);
     text += &host_calls(summary, sort, top, width);
+    text += &objects(summary, top, width);
     text += &errors(summary, top);
     text += &memory(summary);
     text += &notes(summary);
@@ -109,6 +110,25 @@ fn host_calls(summary: &Summary, sort: Sort, top: usize, width: Option<usize>) -
     let shown = shown(calls.len(), top);
     let rest = calls.len() - shown;
     "\n".to_owned() + &table(&calls[..shown], &columns, "HOST CALL", summary, width) + &more(rest, "host call", "")
+}
+
+/// What the garbage collector's objects were made of, and by whom.
+fn objects(summary: &Summary, top: usize, width: Option<usize>) -> String {
+    let objects = &summary.snapshot.objects;
+    if objects.is_empty() {
+        return String::new();
+    }
+    let shown = shown(objects.len(), top);
+    let mut table = Table::new(&["BYTES", "OBJECTS", "TYPE", "MADE BY"]).left(2);
+    for object in &objects[..shown] {
+        table.row([
+            bytes(object.bytes),
+            count(object.objects),
+            escape(&object.r#type).into_owned(),
+            escape(&object.function).into_owned(),
+        ]);
+    }
+    format!("\n{}{}", table.render(width), more(objects.len() - shown, "type by function", ""))
 }
 
 fn table(

@@ -1,5 +1,6 @@
 //! Function bodies into facts: one pass over the instructions, in parallel.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
@@ -27,6 +28,8 @@ pub struct BodyFacts {
     pub references: u32,
     /// Direct calls.
     pub calls: u32,
+    /// `call_indirect` and `call_ref`.
+    pub dynamic_calls: u32,
     /// `return_call` in all its forms.
     pub tail_calls: u32,
     /// Places where frames of others may have to be closed: `catch`, `catch_all`, `resume`, and clauses of `try_table` and
@@ -38,6 +41,10 @@ pub struct BodyFacts {
     pub grows_64: bool,
     /// `memory.grow` instructions.
     pub grows: u32,
+    /// Instructions that make an object of the garbage collector's.
+    pub news: u32,
+    /// Some of them make an array whose length is known at run time only.
+    pub news_sized: bool,
 }
 
 /// Reads and validates every body, and fills in its facts and which functions it calls and refers to.
@@ -53,6 +60,7 @@ pub(super) fn read(
     let defined = functions.iter().enumerate().skip(info.imported_functions as usize);
     let bodies: Vec<Unread> = defined.filter_map(|(index, function)| Unread::of(index, function)).collect();
     let mut used = vec![0; functions.len()];
+    let mut made = BTreeSet::new();
     let mut next = info.imported_functions as usize;
     let count = functions.len();
     let work = |run: &[Unread]| read_run(module, resources, memories, count, run);
@@ -69,12 +77,16 @@ pub(super) fn read(
                 next += 1;
             }
             used.iter_mut().zip(run.used).for_each(|(all, some)| *all |= some);
+            made.extend(run.made);
         },
     )?;
     for (used, function) in used.into_iter().zip(functions) {
         function.called |= used & CALLED != 0;
         function.tail_called |= used & TAIL_CALLED != 0;
         function.address_taken |= used & REFERRED != 0;
+    }
+    for object in &mut info.objects {
+        object.made = made.contains(&object.index);
     }
     Ok(())
 }
@@ -101,6 +113,8 @@ struct Run {
     facts: Vec<BodyFacts>,
     /// How the run's bodies use each function.
     used: Vec<u8>,
+    /// The types whose objects they make.
+    made: BTreeSet<u32>,
 }
 
 fn read_run(
@@ -110,8 +124,8 @@ fn read_run(
     functions: usize,
     bodies: &[Unread],
 ) -> Result<Run, Error> {
-    let mut run = Run { facts: Vec::with_capacity(bodies.len()), used: vec![0; functions] };
-    let mut scan = Scan { memories, sites: Sites::default(), loops: Vec::new() };
+    let mut run = Run { facts: Vec::with_capacity(bodies.len()), used: vec![0; functions], made: BTreeSet::new() };
+    let mut scan = Scan { memories, sites: Sites::default(), loops: Vec::new(), made: BTreeSet::new() };
     let mut allocations = FuncValidatorAllocations::default();
     for body in bodies {
         let reader = BinaryReader::new(&module[body.range.clone()], body.range.start as u64);
@@ -126,6 +140,7 @@ fn read_run(
         run.facts.push(facts.map_err(|error| Error::from(error).in_function(body.index))?);
         allocations = validator.into_allocations();
     }
+    run.made = scan.made;
     Ok(run)
 }
 
@@ -134,6 +149,8 @@ struct Scan<'a> {
     sites: Sites,
     /// One entry an open block: is it a loop?
     loops: Vec<bool>,
+    /// The types whose objects the run's bodies make.
+    made: BTreeSet<u32>,
 }
 
 impl Scan<'_> {
@@ -185,6 +202,12 @@ impl Scan<'_> {
                 used[function as usize] |= CALLED;
                 facts.calls += 1;
             }
+            Site::CallDynamic => facts.dynamic_calls += 1,
+            Site::NewStruct(r#type) | Site::NewArrayFixed(r#type, _) => self.makes(r#type, facts),
+            Site::NewArray(r#type) => {
+                facts.news_sized = true;
+                self.makes(r#type, facts);
+            }
             Site::TailCall(function) => {
                 used[function as usize] |= TAIL_CALLED;
                 facts.tail_calls += 1;
@@ -202,6 +225,12 @@ impl Scan<'_> {
             }
         }
     }
+
+    fn makes(&mut self, r#type: u32, facts: &mut BodyFacts) {
+        facts.news += 1;
+        self.made.insert(r#type);
+    }
+
     fn clauses(&self, facts: &mut BodyFacts) {
         facts.handlers += self.sites.clauses.len() as u32;
         for label in &self.sites.clauses {

@@ -1,6 +1,7 @@
-//! Names of functions: the name section, imports, exports; demangled once, here.
+//! Names of functions, from whatever has one; demangled once, here.
 //!
-//! A name section is a claim, not a fact: entries that cannot be read or name functions that do not exist are ignored.
+//! A name section is a claim, not a fact: entries that cannot be read or name functions that do not exist are ignored. A
+//! module without one still says much: its imports and exports, Go's table of functions, its tables' slots.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -9,7 +10,53 @@ use cpp_demangle::DemangleOptions;
 use wasmparser::{BinaryReader, ExternalKind, KnownCustom, Name};
 use waspect_abi::manifest::STRING_BYTES_MAX;
 
-use super::ModuleInfo;
+use super::{ModuleInfo, pclntab, slots};
+
+/// Where a function's name comes from: the surest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NameSource {
+    /// What it is imported as: hosts and dashboards know it by that, whatever else calls it something.
+    Import,
+    /// The symbols of the options.
+    Symbols,
+    /// The name section.
+    NameSection,
+    /// Go's own table of functions, which survives stripping.
+    Pclntab,
+    /// Its first export.
+    Export,
+    /// Its first slot of a table, `table[12]`: what a function pointer of the guest says.
+    TableSlot,
+    /// Nothing: it is shown as `func[12]`.
+    #[default]
+    Nothing,
+}
+
+impl NameSource {
+    /// Every source, the surest first.
+    pub const ALL: [NameSource; 7] = [
+        NameSource::Import,
+        NameSource::Symbols,
+        NameSource::NameSection,
+        NameSource::Pclntab,
+        NameSource::Export,
+        NameSource::TableSlot,
+        NameSource::Nothing,
+    ];
+
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NameSource::Import => "import",
+            NameSource::Symbols => "symbols",
+            NameSource::NameSection => "name section",
+            NameSource::Pclntab => "pclntab",
+            NameSource::Export => "export",
+            NameSource::TableSlot => "table slot",
+            NameSource::Nothing => "nothing",
+        }
+    }
+}
 
 /// Fills in the names of the module and its functions.
 pub(super) fn read(info: &mut ModuleInfo, module: &[u8]) {
@@ -23,7 +70,36 @@ pub(super) fn read(info: &mut ModuleInfo, module: &[u8]) {
         }
     }
     name_imports(info);
+    if !info.has_names {
+        for (index, name) in pclntab::read(info, module).unwrap_or_default() {
+            info.has_names |= info.give_name(index, name, NameSource::Pclntab);
+        }
+    }
     name_exports(info);
+    name_slots(info, module);
+}
+
+fn name_slots(info: &mut ModuleInfo, module: &[u8]) {
+    let sections = std::mem::take(&mut info.sections);
+    slots::each(&sections, module, |slot| {
+        if info.functions[slot.function as usize].name.is_empty() {
+            let table = if slot.table == 0 { "table".to_string() } else { format!("table{}", slot.table) };
+            info.give_name(slot.function, format!("{table}[{}]", slot.at), NameSource::TableSlot);
+        }
+    });
+    info.sections = sections;
+}
+
+impl ModuleInfo {
+    /// Names a function, unless a surer source did or the name is empty. True when it did.
+    pub(super) fn give_name(&mut self, index: u32, name: String, source: NameSource) -> bool {
+        let Some(function) = self.functions.get_mut(index as usize) else { return false };
+        let wanted = !name.is_empty() && source < function.named_by;
+        if wanted {
+            (function.name, function.named_by) = (name, source);
+        }
+        wanted
+    }
 }
 
 fn read_section(info: &mut ModuleInfo, names: wasmparser::NameSectionReader<'_>) {
@@ -33,9 +109,17 @@ fn read_section(info: &mut ModuleInfo, names: wasmparser::NameSectionReader<'_>)
             Ok(Name::Function(map)) => {
                 for naming in map {
                     let Ok(naming) = naming else { break };
-                    if let Some(function) = info.functions.get_mut(naming.index as usize) {
-                        function.name = demangle(naming.name);
+                    if (naming.index as usize) < info.functions.len() {
+                        info.give_name(naming.index, demangle(naming.name), NameSource::NameSection);
                         info.has_names = true;
+                    }
+                }
+            }
+            Ok(Name::Type(map)) => {
+                for naming in map {
+                    let Ok(naming) = naming else { break };
+                    if let Ok(at) = info.objects.binary_search_by_key(&naming.index, |object| object.index) {
+                        info.objects[at].name = cut(naming.name).to_string();
                     }
                 }
             }
@@ -50,16 +134,17 @@ fn name_imports(info: &mut ModuleInfo) {
     let imports = info.imports.iter().filter(|import| import.kind == ExternalKind::Func);
     for (import, function) in imports.zip(&mut info.functions) {
         function.name = cut(&format!("{}.{}", import.module, import.field)).to_string();
+        function.named_by = NameSource::Import;
     }
 }
 
 fn name_exports(info: &mut ModuleInfo) {
-    for export in info.exports.iter().filter(|export| export.kind == ExternalKind::Func) {
-        if let Some(function) = info.functions.get_mut(export.index as usize)
-            && function.name.is_empty()
-        {
-            function.name = cut(&export.name).to_string();
-            function.named_by_export = true;
+    for at in 0..info.exports.len() {
+        let export = &info.exports[at];
+        let (index, name) = (export.index, cut(&export.name));
+        if export.kind == ExternalKind::Func && info.functions[index as usize].name.is_empty() {
+            let name = name.to_string();
+            info.give_name(index, name, NameSource::Export);
         }
     }
 }

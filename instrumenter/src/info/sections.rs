@@ -7,7 +7,7 @@ use wasmparser::{
 use waspect_abi::BuildId;
 
 use super::names::cut;
-use super::{Body, Export, Function, FunctionType, Global, Import, Memory, ModuleInfo, Section, in_section};
+use super::{Body, Export, Function, FunctionType, Global, Import, Memory, ModuleInfo, Section, in_section, objects};
 use crate::{Error, limits};
 
 pub(crate) const CUSTOM: u8 = 0;
@@ -122,6 +122,7 @@ impl<'a> Reading<'a> {
             sections: Vec::new(),
             types: Vec::new(),
             type_groups: 0,
+            objects: Vec::new(),
             imports: Vec::new(),
             exports: Vec::new(),
             functions: Vec::new(),
@@ -219,6 +220,8 @@ impl<'a> Reading<'a> {
         for group in reader {
             for sub_type in group?.into_types() {
                 let shared = sub_type.composite_type.shared;
+                let index = self.info.types.len() as u32;
+                self.info.objects.extend(objects::of_type(index, &sub_type.composite_type.inner));
                 self.info.types.push(match sub_type.composite_type.inner {
                     CompositeInnerType::Func(function) => Some(FunctionType {
                         params: function.params().into(),

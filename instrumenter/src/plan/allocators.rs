@@ -5,7 +5,7 @@
 
 use wasmparser::ValType;
 
-use super::families::FAMILIES;
+use super::families::{FAMILIES, Family, Member, Part, TOLD};
 use crate::Error;
 use crate::error::Place;
 use crate::info::ModuleInfo;
@@ -18,10 +18,11 @@ pub struct Allocator {
     pub index: u32,
     /// The family that it belongs to.
     pub family: &'static str,
-    /// Memory is collected, not freed (rule A6).
+    /// Addresses are not told and liveness is not judged (rule A6): memory is collected, or is given back where nobody sees it.
     pub collected: bool,
     /// How calls without a known caller reach it.
     pub entry: Entry,
+    part: Part,
     pub(crate) shape: Shape,
 }
 
@@ -75,11 +76,15 @@ pub(super) fn find(info: &ModuleInfo, options: &Options) -> Result<Found, Error>
             }
         }
     }
+    for family in FAMILIES.iter().filter(|family| family.part == Part::NamelessDoor) {
+        found.consider_nameless(info, family);
+    }
     for (role, index) in &options.allocators {
         found.told(info, *role, *index)?;
     }
     found.allocators.sort_by_key(|allocator| allocator.index);
     found.allocators.dedup_by_key(|allocator| allocator.index);
+    found.judge(info);
     Ok(found)
 }
 
@@ -90,7 +95,7 @@ fn bare(name: &str) -> &str {
 
 impl Found {
     fn consider(&mut self, info: &ModuleInfo, index: u32, name: &str) {
-        for family in FAMILIES {
+        for family in FAMILIES.iter().filter(|family| family.part != Part::NamelessDoor) {
             let member = family.members.iter().find(|member| {
                 member.names.iter().any(|pattern| matches(pattern, name)) && fits(info, index, member.signature)
             });
@@ -98,13 +103,53 @@ impl Found {
                 if !possible(info, member.shape) {
                     continue;
                 }
-                self.inside[index as usize] = true;
-                self.add(info, index, family.name, family.collected, member.shape);
+                self.add(info, index, family, member.shape);
                 return;
             }
             if family.kin.iter().any(|pattern| matches(pattern, name)) {
                 self.inside[index as usize] = true;
             }
+        }
+    }
+
+    /// Nobody's name says what it does: each member must fit one function, and one only.
+    fn consider_nameless(&mut self, info: &ModuleInfo, family: &Family) {
+        let only = |member: &Member| {
+            let fitting = info.exports.iter().filter(|export| {
+                export.kind == wasmparser::ExternalKind::Func
+                    && member.names.iter().any(|pattern| matches(pattern, &export.name))
+                    && fits(info, export.index, member.signature)
+                    && info.functions[export.index as usize]
+                        .body
+                        .as_ref()
+                        .is_some_and(|body| body.facts.dynamic_calls == 0)
+            });
+            let mut indices: Vec<u32> = fitting.map(|export| export.index).collect();
+            indices.sort_unstable();
+            indices.dedup();
+            match *indices {
+                [index] => Some((index, member.shape)),
+                _ => None,
+            }
+        };
+        if let Some(all) = family.members.iter().map(only).collect::<Option<Vec<_>>>() {
+            for (index, shape) in all {
+                if !self.inside[index as usize] {
+                    self.add(info, index, family, shape);
+                }
+            }
+        }
+    }
+
+    /// Behind doors, and in a module whose names are lost, memory may be given back unseen: liveness cannot be judged then.
+    /// Addresses are not told, and neither are frees.
+    fn judge(&mut self, info: &ModuleInfo) {
+        let keepers = || self.allocators.iter().filter(|allocator| allocator.part == Part::Keeper);
+        let takes_back = keepers().any(|allocator| matches!(allocator.shape, Shape::Free { .. }));
+        let nobody_else = info.has_names && keepers().next().is_some();
+        if !(takes_back || nobody_else) {
+            self.allocators.retain(|allocator| !matches!(allocator.shape, Shape::Free { .. }));
+            self.allocators.iter_mut().for_each(|allocator| allocator.collected = true);
         }
     }
 
@@ -134,32 +179,40 @@ impl Found {
             ));
         }
         self.allocators.retain(|allocator| allocator.index != index);
-        self.inside[index as usize] = true;
-        self.add(info, index, "told", false, shape);
+        self.add(info, index, &TOLD, shape);
         Ok(())
     }
 
-    fn add(&mut self, info: &ModuleInfo, index: u32, family: &'static str, collected: bool, shape: Shape) {
+    fn add(&mut self, info: &ModuleInfo, index: u32, family: &Family, shape: Shape) {
+        self.inside[index as usize] = true;
+        let Family { name, collected, part, .. } = *family;
         let function = &info.functions[index as usize];
         let entry = match (function.address_taken, function.exported) {
             (true, _) => Entry::Reference,
             (false, true) => Entry::Thunk,
             (false, false) => Entry::None,
         };
-        self.allocators.push(Allocator { index, family, collected, entry, shape });
+        self.allocators.push(Allocator { index, family: name, collected, entry, part, shape });
     }
 }
 
-/// A name against a pattern of [`FAMILIES`].
+/// A name against a pattern of [`FAMILIES`]: each `*` stands for anything.
 fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) if prefix.starts_with("operator new") => {
-            // Placement new gives nothing.
-            name.starts_with(prefix) && !name.contains("void*")
-        }
-        Some(prefix) => name.starts_with(prefix),
-        None => pattern == name,
+    // Placement new gives nothing.
+    if pattern.starts_with("operator new") && name.contains("void*") {
+        return false;
     }
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        match rest.split_once(part) {
+            Some((_, behind)) => rest = behind,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 fn fits(info: &ModuleInfo, index: u32, signature: &str) -> bool {
@@ -186,5 +239,22 @@ fn possible(info: &ModuleInfo, shape: Shape) -> bool {
         }
         Shape::GiveInto { .. } => memory,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        assert!(matches("malloc", "malloc") && !matches("malloc", "mallocs") && !matches("malloc", "dlmalloc"));
+        assert!(matches("mi_*", "mi_free") && !matches("mi_*", "_mi_free"));
+        let implementation = "<* as core::alloc::global::GlobalAlloc>::*";
+        assert!(matches(implementation, "<books::Books as core::alloc::global::GlobalAlloc>::alloc"));
+        assert!(!matches(implementation, "<books::Books as core::fmt::Debug>::fmt"));
+        assert!(!matches("a*bc*", "abxc"));
+        assert!(matches("operator new(unsigned *", "operator new(unsigned long)"));
+        assert!(!matches("operator new(unsigned *", "operator new(unsigned long, void*)"));
     }
 }

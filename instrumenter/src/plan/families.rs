@@ -1,6 +1,6 @@
 //! The allocators that Waspect knows: who gives memory and who takes it back, by name and signature. A table, no logic.
 //!
-//! Names are demangled ones. A `*` at the end stands for anything. In signatures `p` is an address or a size (`i32`, or
+//! Names are demangled ones. A `*` stands for anything. In signatures `p` is an address or a size (`i32`, or
 //! `i64` where the first memory is indexed by `i64`), `i` is an `i32`, and `*` at the end stands for any further parameters.
 
 use super::Shape;
@@ -12,10 +12,25 @@ pub(super) struct Family {
     pub name: &'static str,
     /// Memory is collected, not freed (rule A6).
     pub collected: bool,
+    /// What the family's functions do for others: see [`Part`].
+    pub part: Part,
     /// The functions that are reported.
     pub members: &'static [Member],
     /// Functions inside: their calls of allocators are not reported, nor are calls of them.
     pub kin: &'static [&'static str],
+}
+
+/// A family's part among the allocators of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It keeps the memory: who gets or gives any back comes here.
+    Keeper,
+    /// Doors for the host, before a keeper: the module's own code does not pass them. Without the keeper's names only what the
+    /// host takes is seen, and not that the module frees it.
+    Door,
+    /// Doors whose names say nothing, such as `__wbindgen_export_3`: believed only if exactly one function fits each member,
+    /// and calls no function that it was given.
+    NamelessDoor,
 }
 
 /// Functions of one family with the same shape.
@@ -33,11 +48,15 @@ const SIZE_FIRST: Shape = Give { count: None, size: 0 };
 const SIZE_SECOND: Shape = Give { count: None, size: 1 };
 const COUNTED: Shape = Give { count: Some(0), size: 1 };
 
+/// What the options name.
+pub(super) const TOLD: Family = Family { name: "told", collected: false, part: Part::Keeper, members: &[], kin: &[] };
+
 /// Every family. Where a name is in two, the first whose signature fits wins.
 pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "c",
         collected: false,
+        part: Part::Keeper,
         members: &[
             member(&["malloc", "dlmalloc", "__libc_malloc", "emscripten_builtin_malloc"], "p:p", SIZE_FIRST),
             member(&["calloc", "dlcalloc", "__libc_calloc", "emscripten_builtin_calloc"], "pp:p", COUNTED),
@@ -60,6 +79,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "emmalloc",
         collected: false,
+        part: Part::Keeper,
         members: &[
             member(&["emmalloc_malloc"], "p:p", SIZE_FIRST),
             member(&["emmalloc_calloc"], "pp:p", COUNTED),
@@ -74,6 +94,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "mimalloc",
         collected: false,
+        part: Part::Keeper,
         members: &[
             member(&["mi_malloc", "mi_zalloc", "mi_malloc_small", "mi_zalloc_small", "mi_new"], "p:p", SIZE_FIRST),
             member(&["mi_malloc_aligned", "mi_zalloc_aligned"], "pp:p", SIZE_FIRST),
@@ -90,6 +111,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "c++",
         collected: false,
+        part: Part::Keeper,
         members: &[
             member(&["operator new(unsigned *", "operator new[](unsigned *"], "p:p", SIZE_FIRST),
             member(&["operator new(unsigned *", "operator new[](unsigned *"], "pp:p", SIZE_FIRST),
@@ -103,6 +125,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "rust",
         collected: false,
+        part: Part::Keeper,
         members: &[
             member(
                 &[
@@ -140,6 +163,16 @@ pub(super) const FAMILIES: &[Family] = &[
                 Free { old: 1 },
             ),
             member(
+                &["<dlmalloc::dlmalloc::Dlmalloc<A>>::realloc", "dlmalloc::dlmalloc::Dlmalloc<A>::realloc"],
+                "pp:p",
+                Resize { old: 0, size: 1 },
+            ),
+            member(
+                &["<dlmalloc::dlmalloc::Dlmalloc<A>>::realloc", "dlmalloc::dlmalloc::Dlmalloc<A>::realloc"],
+                "ppp:p",
+                Resize { old: 1, size: 2 },
+            ),
+            member(
                 &["<dlmalloc::dlmalloc::Dlmalloc<A>>::memalign", "dlmalloc::dlmalloc::Dlmalloc<A>::memalign"],
                 "pp:p",
                 SIZE_SECOND,
@@ -150,24 +183,49 @@ pub(super) const FAMILIES: &[Family] = &[
                 Give { count: None, size: 2 },
             ),
         ],
-        kin: &["<dlmalloc::*", "dlmalloc::*", "__rust_*", "__rdl_*", "__rg_*"],
+        // Whoever implements the allocator's trait stands between these and what it takes from.
+        kin: &[
+            "<dlmalloc::*",
+            "dlmalloc::*",
+            "__rust_*",
+            "__rdl_*",
+            "__rg_*",
+            "<* as core::alloc::global::GlobalAlloc>::*",
+            "std::sys::alloc::*",
+            "std::alloc::System::*",
+            "<std::alloc::System*",
+        ],
     },
     Family {
         name: "wasm-bindgen",
         collected: false,
+        part: Part::Door,
         members: &[
             member(&["__wbindgen_malloc"], "p:p", SIZE_FIRST),
-            member(&["__wbindgen_malloc", "__wbindgen_export*"], "pp:p", SIZE_FIRST),
+            member(&["__wbindgen_malloc"], "pp:p", SIZE_FIRST),
             member(&["__wbindgen_realloc"], "ppp:p", Resize { old: 0, size: 2 }),
-            member(&["__wbindgen_realloc", "__wbindgen_export*"], "pppp:p", Resize { old: 0, size: 2 }),
+            member(&["__wbindgen_realloc"], "pppp:p", Resize { old: 0, size: 2 }),
             member(&["__wbindgen_free"], "pp:", Free { old: 0 }),
             member(&["__wbindgen_free"], "ppp:", Free { old: 0 }),
+        ],
+        kin: &[],
+    },
+    // wasm-bindgen renames what only its own JavaScript calls. The callers of closures get such names as well and may have
+    // the same types, but they call what they were given; its other helpers have other types.
+    Family {
+        name: "wasm-bindgen",
+        collected: false,
+        part: Part::NamelessDoor,
+        members: &[
+            member(&["__wbindgen_export*"], "pp:p", SIZE_FIRST),
+            member(&["__wbindgen_export*"], "pppp:p", Resize { old: 0, size: 2 }),
         ],
         kin: &[],
     },
     Family {
         name: "canonical-abi",
         collected: false,
+        part: Part::Door,
         members: &[member(
             &[
                 "cabi_realloc",
@@ -181,10 +239,17 @@ pub(super) const FAMILIES: &[Family] = &[
         )],
         kin: &[],
     },
-    Family { name: "go", collected: true, members: &[member(&["runtime.mallocgc*"], "i:i", GoGive)], kin: &[] },
+    Family {
+        name: "go",
+        collected: true,
+        part: Part::Keeper,
+        members: &[member(&["runtime.mallocgc*"], "i:i", GoGive)],
+        kin: &[],
+    },
     Family {
         name: "tinygo",
         collected: true,
+        part: Part::Keeper,
         members: &[
             // The optimiser drops the layout where the collector is conservative.
             member(&["runtime.alloc"], "p:p", SIZE_FIRST),
@@ -196,6 +261,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "assemblyscript",
         collected: true,
+        part: Part::Keeper,
         members: &[
             member(
                 &["__new", "~lib/rt/itcms/__new", "~lib/rt/tcms/__new", "~lib/rt/stub/__new", "~lib/rt/__new"],
@@ -210,6 +276,7 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "zig",
         collected: false,
+        part: Part::Keeper,
         members: &[
             member(&["c.malloc.malloc"], "p:p", SIZE_FIRST),
             member(&["c.malloc.calloc"], "pp:p", COUNTED),
@@ -221,12 +288,17 @@ pub(super) const FAMILIES: &[Family] = &[
             member(&["heap.BrkAllocator.alloc", "heap.WasmAllocator.alloc"], "pppp:p", SIZE_SECOND),
             member(&["heap.BrkAllocator.remap", "heap.WasmAllocator.remap"], "pppppp:p", Resize { old: 1, size: 4 }),
             member(&["heap.BrkAllocator.free", "heap.WasmAllocator.free"], "ppppp:", Free { old: 1 }),
+            // In debug builds an error trace goes first.
+            member(&["heap.BrkAllocator.alloc", "heap.WasmAllocator.alloc"], "ppppp:p", Give { count: None, size: 2 }),
+            member(&["heap.BrkAllocator.remap", "heap.WasmAllocator.remap"], "ppppppp:p", Resize { old: 2, size: 5 }),
+            member(&["heap.BrkAllocator.free", "heap.WasmAllocator.free"], "pppppp:", Free { old: 2 }),
         ],
         kin: &["c.malloc.*", "heap.BrkAllocator.*", "heap.WasmAllocator.*"],
     },
     Family {
         name: "php",
         collected: false,
+        part: Part::Keeper,
         members: &[
             member(&["_emalloc", "_emalloc_large", "_emalloc_huge"], "p:p", SIZE_FIRST),
             member(&["_ecalloc"], "pp:p", COUNTED),

@@ -14,8 +14,8 @@ use crate::{Error, limits};
 /// Imports of these modules are builtins of the engine.
 const BUILTIN_PREFIX: &str = "wasm:";
 
-/// Locals that a hooked body may need: a frame's two, and two scratch values for each width of `memory.grow`.
-const LOCALS_ADDED_MAX: u32 = 6;
+/// Locals that a hooked body may need: a frame's two, two scratch values for each width of `memory.grow`, an array's length.
+const LOCALS_ADDED_MAX: u32 = 7;
 
 /// Bytes of a hook's call, or of a record, with what stands around it, every index at its longest.
 const HOOK_BYTES_MAX: u32 = 40;
@@ -133,6 +133,7 @@ fn body_bytes_at_most(body: &Body, site: u32) -> u32 {
         + 48
         + 2 * site
         + site * (facts.tail_calls + facts.handlers + facts.grows)
+        + 30 * facts.news
         + 12 * facts.calls
         + 5 * (facts.returns + facts.references)
 }

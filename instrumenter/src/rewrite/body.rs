@@ -117,6 +117,10 @@ struct Job {
     scratch_64: Option<u32>,
     /// The ring's memory, where code of another instance can enter the function without a thunk.
     crossing: Option<u32>,
+    /// The objects that the body makes are reported.
+    news: bool,
+    /// The scratch local for the length of an array, where one is needed.
+    length: Option<u32>,
     /// The body stands in a block of its own.
     wrapped: bool,
 }
@@ -169,6 +173,7 @@ impl<'a> BodyWriter<'a> {
         let hooked = self.plan.mode.has_hooks() && self.plan.is_hooked(index);
         let crossing = self.layout.ring().filter(|_| self.plan.crosses(index));
         let grows = self.plan.hooks_grow(self.info, index);
+        let news = self.plan.hooks_new(self.info, index);
         let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
         let mut next = params + facts.locals;
         let mut place = |wanted: bool, count: u32| {
@@ -184,6 +189,8 @@ impl<'a> BodyWriter<'a> {
             scratch_32: place(grows && facts.grows_32, 2),
             scratch_64: place(grows && facts.grows_64, 2),
             crossing,
+            news,
+            length: place(news && facts.news_sized, 1),
             wrapped: (hooked || crossing.is_some()) && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed),
         }
     }
@@ -200,9 +207,10 @@ impl<'a> BodyWriter<'a> {
         self.note_move(range.start);
         let count_32 = Frame::LOCALS * u32::from(job.frame.is_some()) + 2 * u32::from(job.scratch_32.is_some());
         let count_64 = 2 * u32::from(job.scratch_64.is_some());
-        (groups + u32::from(count_32 > 0) + u32::from(count_64 > 0)).encode(&mut self.out);
+        let length = u32::from(job.length.is_some());
+        (groups + [count_32, count_64, length].iter().filter(|count| **count > 0).count() as u32).encode(&mut self.out);
         self.out.extend_from_slice(&self.module[start..instructions]);
-        for (count, r#type) in [(count_32, ValType::I32), (count_64, ValType::I64)] {
+        for (count, r#type) in [(count_32, ValType::I32), (count_64, ValType::I64), (length, ValType::I32)] {
             if count > 0 {
                 count.encode(&mut self.out);
                 r#type.encode(&mut self.out);
@@ -280,7 +288,7 @@ impl<'a> BodyWriter<'a> {
 
     fn site(&mut self, job: &Job, site: Site, at: Range<usize>) {
         match site {
-            Site::Plain | Site::BranchOut => {}
+            Site::Plain | Site::BranchOut | Site::CallDynamic => {}
             Site::Open => self.open(job, false, at.end),
             Site::OpenLoop => self.open(job, self.loop_landings.binary_search(&at.start).is_ok(), at.end),
             Site::OpenTryTable => {
@@ -318,6 +326,9 @@ impl<'a> BodyWriter<'a> {
                 }
             }
             Site::Grow(memory) => self.grow(job, memory, at),
+            Site::NewStruct(r#type) => self.new_object(job, r#type, at, None),
+            Site::NewArrayFixed(r#type, length) => self.new_object(job, r#type, at, Some(length)),
+            Site::NewArray(r#type) => self.new_array(job, r#type, at),
         }
     }
 
@@ -469,6 +480,28 @@ impl<'a> BodyWriter<'a> {
         self.hooks.id(&mut sink, job.index);
         sink.i32_const(memory as i32).local_get(delta).local_get(result);
         self.hooks.call(&mut sink, hook);
+    }
+
+    /// Reports an object that was made, whose size the instruction tells. The object stays on the stack.
+    fn new_object(&mut self, job: &Job, r#type: u32, at: Range<usize>, length: Option<u32>) {
+        if job.news {
+            self.copy_to(at.end);
+            let mut sink = InstructionSink::new(&mut self.out);
+            if let Some(length) = length {
+                sink.i32_const(length as i32);
+            }
+            sink.i32_const(job.index as i32).call(self.layout.object(r#type).0);
+        }
+    }
+
+    /// Reports an array whose length is on top of the stack before it is made.
+    fn new_array(&mut self, job: &Job, r#type: u32, at: Range<usize>) {
+        let Some(length) = job.length else { return };
+        self.copy_to(at.start);
+        InstructionSink::new(&mut self.out).local_tee(length);
+        self.copy_to(at.end);
+        let mut sink = InstructionSink::new(&mut self.out);
+        sink.local_get(length).i32_const(job.index as i32).call(self.layout.object(r#type).0);
     }
 
     /// A first walk through the few bodies with a handler in a loop: the loop stands before what leads to it.

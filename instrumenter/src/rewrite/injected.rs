@@ -5,8 +5,8 @@ use waspect_abi::{ABI_VERSION, Hook};
 
 use super::accessors;
 use super::hooks::{Frame, Hooks};
-use super::layout::{Injected, InjectedKind, Layout, alloc_hook, knows_addresses};
-use crate::info::{FunctionType, ModuleInfo};
+use super::layout::{Injected, InjectedKind, Layout, alloc_hook};
+use crate::info::{FunctionType, ModuleInfo, ObjectSize};
 use crate::mutants::Mutant;
 use crate::plan::{Allocator, Plan, Shape};
 
@@ -24,6 +24,7 @@ pub(super) fn body(info: &ModuleInfo, plan: &Plan, layout: &Layout, injected: &I
         InjectedKind::Allocator(index) => {
             writer.allocator(plan.allocator(index).expect("the layout was made from this plan"))
         }
+        InjectedKind::Object(index) => writer.object(index),
         InjectedKind::Counter(part) => accessors::part(layout, part),
     }
 }
@@ -98,6 +99,49 @@ impl Injecting<'_> {
         let mut function = Function::new([]);
         let mut sink = function.instructions();
         self.forward(&mut sink, index, self.params(index));
+        sink.end();
+        function
+    }
+
+    /// Reports an object of a type (rule A7): nobody sees its address, so `old` tells the type.
+    fn object(&self, index: u32) -> Function {
+        let size = self.info.object(index).expect("only types of objects are reported").size;
+        let wide = alloc_hook(self.info) == Hook::Alloc64;
+        let mut function = Function::new([]);
+        let mut sink = function.instructions();
+        let constant = |sink: &mut InstructionSink<'_>, value: i64| {
+            if wide {
+                sink.i64_const(value)
+            } else {
+                sink.i32_const(value as i32)
+            };
+        };
+        let caller = u32::from(matches!(size, ObjectSize::Array { .. }));
+        sink.global_get(self.layout.base()).local_get(caller).i32_add();
+        constant(&mut sink, i64::from(index) + 1);
+        constant(&mut sink, -1);
+        match size {
+            ObjectSize::Struct(bytes) => constant(&mut sink, bytes.into()),
+            ObjectSize::Array { header, element } => {
+                sink.local_get(0);
+                if wide {
+                    sink.i64_extend_i32_u();
+                }
+                constant(&mut sink, element.into());
+                if wide {
+                    sink.i64_mul()
+                } else {
+                    sink.i32_mul()
+                };
+                constant(&mut sink, header.into());
+                if wide {
+                    sink.i64_add()
+                } else {
+                    sink.i32_add()
+                };
+            }
+        }
+        self.hooks.call(&mut sink, alloc_hook(self.info));
         sink.end();
         function
     }
@@ -183,7 +227,7 @@ impl Report<'_> {
         sink.local_set(self.result);
         self.caller(sink);
         match self.allocator.shape {
-            Shape::Resize { old, .. } => {
+            Shape::Resize { old, .. } if !self.allocator.collected => {
                 sink.local_get(old);
             }
             _ => self.constant(sink, 0),
@@ -197,6 +241,7 @@ impl Report<'_> {
     fn new_address(&self, sink: &mut InstructionSink<'_>) {
         let memory = |align| memory_argument(0, align);
         match self.allocator.shape {
+            _ if self.allocator.collected => self.constant(sink, -1),
             Shape::GiveInto { at, .. } => {
                 // 0 is success, and then the address is in memory.
                 sink.local_get(self.result).if_(BlockType::Result(self.address));
@@ -208,10 +253,9 @@ impl Report<'_> {
                 };
                 sink.end();
             }
-            shape if knows_addresses(shape, self.allocator.collected) => {
+            _ => {
                 sink.local_get(self.result);
             }
-            _ => self.constant(sink, -1),
         }
     }
 

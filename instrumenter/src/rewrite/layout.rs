@@ -11,8 +11,8 @@ use waspect_abi::ring;
 use waspect_abi::{BASE_REFUSED, COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT, Hook, ValueType};
 
 use super::splice;
-use crate::info::{FunctionType, MODULE_BYTES_MAX, ModuleInfo};
-use crate::plan::{Boundary, Entry, Plan, Shape};
+use crate::info::{FunctionType, MODULE_BYTES_MAX, ModuleInfo, ObjectSize};
+use crate::plan::{Boundary, Entry, Plan};
 use crate::{Error, limits};
 
 /// A function index of the output. Those of the input are plain `u32`; only a [`Layout`] turns one into the other.
@@ -39,6 +39,8 @@ pub(super) enum InjectedKind {
     Thunk(u32),
     /// Stands for an allocator wherever its address is taken.
     Reference(u32),
+    /// Reports an object of a type; its last parameter is the caller, an array's length the one before.
+    Object(u32),
     /// Reads and writes counters.
     Counter(Access),
 }
@@ -114,6 +116,8 @@ pub(crate) struct Layout {
     allocator: Vec<u32>,
     export: Vec<u32>,
     reference: HashMap<u32, OutputIndex>,
+    /// By type, what reports its objects.
+    object: HashMap<u32, OutputIndex>,
     /// The block type of a wrapped body, by the type of its function, where it has more than one result.
     block_types: HashMap<u32, u32>,
     /// By original index; `NONE` where a function has no counter. In `gates_only`, by index / 32.
@@ -142,6 +146,7 @@ impl Layout {
             allocator: Vec::new(),
             export: vec![NONE; info.functions.len()],
             reference: HashMap::new(),
+            object: HashMap::new(),
             block_types: HashMap::new(),
             counters: Vec::new(),
             gate_masks: Vec::new(),
@@ -200,6 +205,11 @@ impl Layout {
     /// The wrapper of an allocator.
     pub(super) fn allocator(&self, index: u32) -> Option<OutputIndex> {
         self.allocator.get(index as usize).filter(|wrapper| **wrapper != NONE).map(|wrapper| OutputIndex(*wrapper))
+    }
+
+    /// What reports the objects of a type.
+    pub(super) fn object(&self, r#type: u32) -> OutputIndex {
+        self.object[&r#type]
     }
 
     /// Where a hook stands.
@@ -394,7 +404,7 @@ impl Layout {
         if plan.thunks() > 0 || info.start.is_some() {
             used.extend([Hook::Begin, Hook::End]);
         }
-        if !plan.allocators.is_empty() {
+        if !plan.allocators.is_empty() || !plan.objects.is_empty() {
             used.push(alloc_hook(info));
         }
         for (index, body) in functions() {
@@ -449,6 +459,15 @@ impl Layout {
             let entry = self.inject(InjectedKind::Reference(allocator.index), type_index);
             self.reference.insert(allocator.index, entry);
         }
+        for object in &plan.objects {
+            let params = match info.object(*object).expect("a plan lists types of objects").size {
+                ObjectSize::Struct(_) => [ValType::I32].as_slice().into(),
+                ObjectSize::Array { .. } => [ValType::I32; 2].as_slice().into(),
+            };
+            let type_index = self.types.intern(params, Box::default());
+            let reporter = self.inject(InjectedKind::Object(*object), type_index);
+            self.object.insert(*object, reporter);
+        }
         for (index, function) in plan.functions.iter().enumerate() {
             if function.boundary == Boundary::Thunk {
                 let thunk = self.inject(InjectedKind::Thunk(index as u32), info.functions[index].type_index);
@@ -485,11 +504,6 @@ impl Layout {
 /// The hook that reports allocators: as wide as the first memory's index.
 pub(super) fn alloc_hook(info: &ModuleInfo) -> Hook {
     if info.memories.first().is_some_and(|memory| memory.is_64) { Hook::Alloc64 } else { Hook::Alloc }
-}
-
-/// True when the allocator's shape reads or gives addresses at all: every shape does, but Go's are unknown (rule A6).
-pub(super) fn knows_addresses(shape: Shape, collected: bool) -> bool {
-    !collected && shape != Shape::GoGive
 }
 
 fn value_type(r#type: ValueType) -> ValType {

@@ -78,6 +78,10 @@ fn injected_name(kind: InjectedKind, info: &ModuleInfo) -> String {
         InjectedKind::Allocator(index) => format!("waspect.alloc:{}", name(index)),
         InjectedKind::Thunk(index) => format!("waspect.boundary:{}", name(index)),
         InjectedKind::Reference(index) => format!("waspect.entry:{}", name(index)),
+        InjectedKind::Object(r#type) => match info.object(r#type).map_or("", |object| object.name.as_str()) {
+            "" => format!("waspect.new:type[{}]", r#type),
+            name => format!("waspect.new:{name}"),
+        },
         InjectedKind::Counter(Access::Get) => "waspect.counter_get".to_string(),
         InjectedKind::Counter(Access::Set) => "waspect.counter_set".to_string(),
         InjectedKind::Counter(Access::Reach) => "waspect.counter_reach".to_string(),

@@ -68,7 +68,7 @@ impl Diff {
 impl Build {
     fn read(path: &std::path::Path) -> Result<Build> {
         let input = input::read(path)?;
-        let info = facts_of(&input)?;
+        let info = facts_of(&input, &Options::default())?;
         Ok(Build { input, info })
     }
 

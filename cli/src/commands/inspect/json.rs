@@ -36,6 +36,7 @@ impl Facts {
                 "index": index,
                 "name": facts::function_name(info, index as u32),
                 "named": !function.name.is_empty(),
+                "named_by": function.named_by.as_str(),
                 "type": info.function_type(index as u32).map(facts::signature),
                 "bytes": function.body.as_ref().map(|body| body.range.len()),
                 "exported": function.exported,
@@ -64,6 +65,7 @@ impl Facts {
                 "family": allocator.family,
                 "collected": allocator.collected,
             })).collect::<Vec<_>>()),
+            "objects": self.plan.as_ref().ok().map(|plan| facts::objects(info, plan)),
             "observable": observable,
         })
     }

@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use wasmparser::WasmFeatures;
+use waspect_instrumenter::info::NameSource;
 use waspect_instrumenter::plan::Reason;
 use waspect_instrumenter::{Error, ModuleInfo, Options, Plan, minimal_features};
 
 use super::view::View;
 use crate::input::Input;
+use crate::names::Names;
 use crate::table::{HEADING, styled};
 use crate::text::{bytes, count, counted, escape};
 use crate::{facts, output};
@@ -22,6 +24,9 @@ use crate::{facts, output};
 pub struct Inspect {
     #[command(flatten)]
     view: View,
+
+    #[command(flatten)]
+    names: Names,
 }
 
 /// What is known of a module.
@@ -37,10 +42,11 @@ struct Facts {
 impl Inspect {
     /// Prints the facts to standard output.
     pub fn run(self) -> Result<ExitCode> {
-        let (input, info) = self.view.read()?;
+        let options = Options { symbols: self.names.symbols()?, ..Options::default() };
+        let (input, info) = self.view.read(&options)?;
         let features = minimal_features(&input.bytes).with_context(|| format!("`{}`", input.name))?;
         let proposals = (features - WasmFeatures::MVP).iter_names().map(|(name, _)| name).collect();
-        let plan = Plan::new(&info, &Options::default());
+        let plan = Plan::new(&info, &options);
         let facts = Facts { input, info, proposals, plan };
         match self.view.form.json {
             true => output::print_json(&facts.to_json())?,
@@ -110,9 +116,14 @@ impl Facts {
     }
 
     fn names(&self) -> String {
-        let named = self.info.functions.iter().filter(|function| !function.name.is_empty()).count() as u64;
-        let source = if self.info.has_names { "name section" } else { "no name section: exports and imports alone" };
-        format!("{} of {} ({source})", count(named), counted(self.info.functions.len() as u64, "function"))
+        let functions = &self.info.functions;
+        let by = |source| functions.iter().filter(|function| function.named_by == source).count() as u64;
+        let named = functions.len() as u64 - by(NameSource::Nothing);
+        let sources = NameSource::ALL.into_iter().filter(|source| *source != NameSource::Nothing && by(*source) > 0);
+        let sources: Vec<String> =
+            sources.map(|source| format!("{} by {}", count(by(source)), source.as_str())).collect();
+        let sources = if sources.is_empty() { String::new() } else { format!(": {}", sources.join(", ")) };
+        format!("{} of {}{sources}", count(named), counted(functions.len() as u64, "function"))
     }
 
     fn debug_info(&self) -> String {
@@ -176,15 +187,17 @@ impl Facts {
     }
 
     fn allocations(&self, plan: &Plan) -> String {
-        if plan.allocators.is_empty() {
+        if plan.allocators.is_empty() && plan.objects.is_empty() {
             return format!("no: {}", facts::no_allocators(&self.info));
         }
+        let objects = (!plan.objects.is_empty())
+            .then(|| format!("objects of {}, bytes estimated", counted(plan.objects.len() as u64, "type")));
         let allocators = plan.allocators.iter().map(|allocator| {
-            let collected = if allocator.collected { ", collected: bytes only, no leaks" } else { "" };
+            let collected = if allocator.collected { ", bytes only: frees are not seen" } else { "" };
             let name = facts::function_name(&self.info, allocator.index);
             format!("{} `{name}` ({}{collected})", allocator.index, allocator.family)
         });
-        format!("yes: {}", allocators.collect::<Vec<_>>().join(", "))
+        format!("yes: {}", allocators.chain(objects).collect::<Vec<_>>().join(", "))
     }
 
     fn bodies(&self) -> impl Iterator<Item = (u32, usize)> {

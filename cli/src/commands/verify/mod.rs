@@ -107,7 +107,7 @@ struct Verified {
 impl Verify {
     /// Prints what was compared; the exit code says whether it was the same.
     pub fn run(self) -> Result<ExitCode> {
-        let (input, info) = self.view.read()?;
+        let (input, info) = self.view.read(&self.filter.options(ModeArgument::Calls, Placement::Embed)?)?;
         let stack_bytes = self.driven.stack_bytes;
         let form = (self.view.form.json, self.view.form.rows_max());
         let name = input.name.clone();
@@ -132,7 +132,7 @@ impl Verify {
         let trial = self.trial(input, &original)?;
         let mut sides = Vec::new();
         for &mode in &self.modes {
-            let plan = Plan::new(info, &self.filter.options(mode, Placement::Embed))?;
+            let plan = Plan::new(info, &self.filter.options(mode, Placement::Embed)?)?;
             let instrumented = rewrite(&input.bytes, info, &plan)?;
             let side =
                 side(&engine, input, &instrumented.bytes).with_context(|| format!("in mode {}", name_of(mode)))?;

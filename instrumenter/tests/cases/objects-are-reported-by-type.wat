@@ -1,0 +1,17 @@
+;; RUN: calls
+(module
+  (type $pair (struct (field i8) (field i64) (field (ref null $pair))))
+  (type $bytes (array (mut i8)))
+  (type $longs (array i64))
+  (type $unused (struct))
+  (data $text "abcdef")
+  (global $kept (ref $pair) (struct.new_default $pair))
+  (func $struct (result (ref $pair))
+    (struct.new $pair (i32.const 1) (i64.const 2) (struct.new_default $pair)))
+  (func $array (param $length i32) (result (ref $bytes))
+    (array.new $bytes (i32.const 7) (local.get $length)))
+  (func $arrays (param $length i32)
+    (drop (array.new_default $longs (local.get $length)))
+    (drop (array.new_fixed $longs 2 (i64.const 1) (i64.const 2)))
+    (drop (array.new_data $bytes $text (i32.const 0) (i32.const 3))))
+  (func $none))
