@@ -24,11 +24,34 @@ pub fn module(name: &str) -> PathBuf {
     existing(folder("modules").join(format!("{name}.wasm")))
 }
 
+/// What a component's file name ends with.
+const COMPONENT: &str = ".component.wasm";
+
 /// Every real core module, by name. Components (`*.component.wasm`) are not among them.
 #[track_caller]
 pub fn modules() -> Vec<PathBuf> {
     let mut found = wasm_files(&folder("modules"));
-    found.retain(|path| !path.to_string_lossy().ends_with(".component.wasm"));
+    found.retain(|path| !path.to_string_lossy().ends_with(COMPONENT));
+    found
+}
+
+/// The core modules of every real component, with names of their own.
+#[track_caller]
+pub fn modules_in_components() -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for path in wasm_files(&folder("modules")) {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()?.strip_suffix(COMPONENT)) else { continue };
+        let component = fs::read(&path).expect("it can be read");
+        let payloads =
+            wasmparser::Parser::new(0).parse_all(&component).map(|payload| payload.expect("it is a component"));
+        let modules = payloads.filter_map(|payload| match payload {
+            wasmparser::Payload::ModuleSection { unchecked_range, .. } => Some(unchecked_range),
+            _ => None,
+        });
+        for (at, range) in modules.enumerate() {
+            found.push((format!("core {at} of {name}"), component[range.start as usize..range.end as usize].to_vec()));
+        }
+    }
     found
 }
 

@@ -11,7 +11,7 @@ use waspect_abi::BuildId;
 use crate::engine;
 use crate::facts::Facts;
 use crate::hooks;
-use crate::mock::{Mock, Proof, ScopeEnd};
+use crate::mock::{Heap, Mock, Proof, ScopeEnd};
 
 /// Most bytes that a guest may print.
 const OUTPUT_BYTES_MAX: usize = 4 << 20;
@@ -60,7 +60,6 @@ pub fn run(engine: &Engine, original: &[u8], prepared: &[u8], drive: Drive<'_>) 
 
 /// Runs a guest that is compiled.
 pub fn run_compiled(module: &Module, original: &[u8], drive: Drive<'_>) -> Result<Ran> {
-    let engine = module.engine();
     let stdout = MemoryOutputPipe::new(OUTPUT_BYTES_MAX);
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).arg("guest");
@@ -69,16 +68,7 @@ pub fn run_compiled(module: &Module, original: &[u8], drive: Drive<'_>) -> Resul
     if let Drive::Command(arguments) = drive {
         builder.args(arguments);
     }
-    let mut store = Store::new(engine, Host { wasi: builder.build_p1(), mock: Mock::new(Proof::Strict) });
-    let mut linker = Linker::new(engine);
-    add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi)?;
-    hooks::link(&mut linker, |host: &mut Host| &mut host.mock)?;
-    // micropython's own imports; the programs that the tests run never call them.
-    linker.define_unknown_imports_as_traps(module)?;
-    let mock = &mut store.data_mut().mock;
-    mock.expect(BuildId::of(original), Facts::of(original));
-    mock.scope_begin();
-    let instance = linker.instantiate(&mut store, module)?;
+    let (mut store, instance) = instantiate(module, original, &mut builder)?;
     let returned = steer(&mut store, instance, drive);
     let end = if returned.is_ok() { ScopeEnd::Returned } else { ScopeEnd::Left };
     store.data_mut().mock.scope_end(end);
@@ -91,6 +81,64 @@ pub fn run_compiled(module: &Module, original: &[u8], drive: Drive<'_>) -> Resul
     };
     let output = format!("{}{returned}", String::from_utf8_lossy(&stdout.contents()));
     Ok(Ran { output, end, mock: store.into_data().mock })
+}
+
+/// What a guest that keeps its own books says of its heap: as much of it as the guest exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Books {
+    /// Allocations and reallocations.
+    pub given: u64,
+    /// Their bytes.
+    pub given_bytes: u64,
+    /// Frees; none where memory is collected.
+    pub taken: Option<u64>,
+    /// Bytes alive; the same.
+    pub live_bytes: Option<u64>,
+}
+
+/// Lets a guest of `tests/guests/allocators` work, and gives its own books and what the hooks said meanwhile.
+pub fn books(engine: &Engine, original: &[u8], prepared: &[u8], rounds: i32) -> Result<(Books, Heap)> {
+    let module = Module::new(engine, prepared)?;
+    let (mut store, instance) = instantiate(&module, original, &mut WasiCtxBuilder::new())?;
+    if instance.get_func(&mut store, "_initialize").is_some() {
+        call(&mut store, instance, "_initialize", &[])?;
+    }
+    store.data_mut().mock.forget_heap();
+    call(&mut store, instance, "work", &[rounds])?;
+    let heap = store.data().mock.heap();
+    let mut entry = |name| match instance.get_typed_func::<(), u64>(&mut store, name) {
+        Ok(entry) => entry.call(&mut store, ()).map(Some),
+        Err(_) => Ok(None),
+    };
+    let missing = |name| move || format_err!("the guest exports no `{name}`");
+    let books = Books {
+        given: entry("given")?.ok_or_else(missing("given"))?,
+        given_bytes: entry("given_bytes")?.ok_or_else(missing("given_bytes"))?,
+        taken: entry("taken")?,
+        live_bytes: entry("live_bytes")?,
+    };
+    store.data_mut().mock.scope_end(ScopeEnd::Returned);
+    let (faults, _) = store.data_mut().mock.take_faults();
+    match faults.first() {
+        Some(fault) => Err(format_err!("{fault}")),
+        None => Ok((books, heap)),
+    }
+}
+
+/// A guest whose hooks the strict mock takes, in a scope that was begun; `original` are its bytes before instrumentation.
+fn instantiate(module: &Module, original: &[u8], wasi: &mut WasiCtxBuilder) -> Result<(Store<Host>, Instance)> {
+    let engine = module.engine();
+    let mut store = Store::new(engine, Host { wasi: wasi.build_p1(), mock: Mock::new(Proof::Strict) });
+    let mut linker = Linker::new(engine);
+    add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi)?;
+    hooks::link(&mut linker, |host: &mut Host| &mut host.mock)?;
+    // micropython's own imports; the programs that the tests run never call them.
+    linker.define_unknown_imports_as_traps(module)?;
+    let mock = &mut store.data_mut().mock;
+    mock.expect(BuildId::of(original), Facts::of(original));
+    mock.scope_begin();
+    let instance = linker.instantiate(&mut store, module)?;
+    Ok((store, instance))
 }
 
 fn steer(store: &mut Store<Host>, instance: Instance, drive: Drive<'_>) -> Result<String> {

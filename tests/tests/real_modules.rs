@@ -2,8 +2,9 @@
 //! the same output and exit code; every enter has one close, over more than ten million hook calls.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 use waspect_instrumenter::{Instrumented, Mode, ModuleInfo, Options, Plan, features_added, instrument};
@@ -14,8 +15,8 @@ use waspect_tests::{assets, features, parallel};
 /// Hook calls that the runs must make in all.
 const EVENTS_MIN: u64 = 10_000_000;
 
-/// Longest module that is instrumented in every mode: what the others write, mode `calls` writes too, or nearly.
-const EVERY_MODE_BYTES_MAX: usize = 7_000_000;
+/// Longest module that is instrumented in mode `ring` too: what it writes, mode `calls` writes nearly.
+const RING_BYTES_MAX: usize = 7_000_000;
 
 /// Families of allocators, by module: those of the languages, and none where the names are stripped.
 const ALLOCATORS: &[(&str, &[&str])] = &[
@@ -34,7 +35,7 @@ const ALLOCATORS: &[(&str, &[&str])] = &[
     ("gofmt", &["tinygo"]),
     ("shfmt", &["tinygo"]),
     ("pii-shield", &["go"]),
-    ("esbuild", &[]),
+    ("esbuild", &["go"]),
     ("micropython", &[]),
     ("fib", &[]),
 ];
@@ -81,6 +82,8 @@ fn runs() -> Vec<(&'static str, Drive<'static>)> {
         ("cpp-exceptions", Drive::Command(&[])),
         ("go-work", Drive::Command(&[])),
         ("zig-work", Drive::Command(&[])),
+        ("as-work", Drive::Command(&[])),
+        ("go-work-stripped", Drive::Command(&[])),
         ("sqlite", Drive::Command(&["200"])),
         ("quickjs", Drive::Command(&["1"])),
         ("micropython", Drive::Command(&["-c", PYTHON])),
@@ -139,36 +142,66 @@ fn the_same_output_and_balanced_frames() {
 
 #[test]
 fn every_module_is_instrumented_and_valid() {
-    let modules = assets::modules();
-    let mut paths: Vec<_> = modules.iter().cloned().chain(assets::guests()).collect();
+    let name = |path: &Path| path.file_stem().unwrap_or_default().display().to_string();
+    let read = |path: &PathBuf| (name(path), fs::read(path).expect("it can be read"));
+    let mut real: Vec<(String, Vec<u8>)> = assets::modules().iter().map(read).collect();
+    real.extend(assets::modules_in_components());
+    real.sort();
+    let guests: Vec<(String, Vec<u8>)> = assets::guests().iter().map(read).collect();
+    let mut all: Vec<&(String, Vec<u8>)> = real.iter().chain(&guests).collect();
     // The largest first: none of them is left for one thread alone at the end.
-    paths.sort_by_key(|path| Reverse(fs::metadata(path).map_or(0, |file| file.len())));
-    let rows = parallel::map(&paths, |path| row(path));
-    let mut rows: Vec<(&PathBuf, Row)> = paths.iter().zip(rows).collect();
-    rows.sort_by_key(|&(path, _)| path);
-    rows.iter().for_each(|(_, row)| print!("{}", row.markdown()));
+    all.sort_by_key(|(_, module)| Reverse(module.len()));
+    let rows = parallel::map(&all, |(name, module)| row(name, module));
+    let rows: HashMap<&str, &Row> = all.iter().map(|(name, _)| name.as_str()).zip(&rows).collect();
+    rows.values().for_each(|row| print!("{}", row.markdown()));
     // Guests of ours are left out of the page: what they are made of depends on the compilers of whoever builds them.
-    rows.retain(|(path, _)| modules.contains(path));
-    let rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
-    table::compare(&table::page(&rows), env::var_os("BLESS").is_some());
+    let page: Vec<Row> = real.iter().map(|(name, _)| rows[name.as_str()].clone()).collect();
+    table::compare(&table::page(&page), env::var_os("BLESS").is_some());
 }
 
 /// Instruments a module in every mode: the output needs no feature that the input and the mode do not need.
-fn row(path: &Path) -> Row {
-    let name = path.file_stem().unwrap_or_default().display().to_string();
-    let module = fs::read(path).expect("it can be read");
-    let features = features::minimal(&module).unwrap_or_else(|| panic!("{name} is not valid"));
+fn row(name: &str, module: &[u8]) -> Row {
+    let features = features::minimal(module).unwrap_or_else(|| panic!("{name} is not valid"));
     let instrumented = |mode| {
-        let output = of(&name, &module, mode);
+        let output = of(name, module, mode);
         let features = features | features_added(mode);
         assert!(features::validates(&output.bytes, features), "{name}, {mode:?}: needs more than {features:?}");
         output
     };
-    if module.len() <= EVERY_MODE_BYTES_MAX {
-        instrumented(Mode::Counts);
+    if module.len() <= RING_BYTES_MAX {
         instrumented(Mode::Ring);
     }
-    Row::new(&name, &module, &instrumented(Mode::Calls))
+    let info = ModuleInfo::parse(module).unwrap_or_else(|error| panic!("{name}: {error}"));
+    Row::new(name, module, &info, &instrumented(Mode::Counts), &instrumented(Mode::Calls))
+}
+
+#[test]
+fn the_command_runs_them_as_a_user_would() {
+    let print = "console.log(6 * 7)";
+    let runs: [(&str, &[&str], &[&str], &str); 3] = [
+        // Two of its imports are its package's own: nothing calls them here.
+        ("micropython", &["--unknown-imports", "trap"], &["-c", "print(6 * 7)"], "42\n"),
+        // A reactor: it has no `_start`, and its function takes arguments as C's main does. It returns 0.
+        ("qjs-reactor", &["--invoke-main", "qjs_init_argv"], &["-e", print], "42\n0\n"),
+        ("go-work-stripped", &[], &["100"], ""),
+    ];
+    for (name, options, arguments, expected) in runs {
+        let mut command = Command::new(assets::waspect());
+        command.arg("run").args(options).args(["--summary", "json"]).arg(find(name)).arg("--").args(arguments);
+        let output = command.env_clear().output().expect("it can be started");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{name}: {}\n{errors}", output.status);
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            if expected.is_empty() { printed.contains("sum of squares: ") } else { printed == expected },
+            "{printed}"
+        );
+        let json = errors.find("\n{").map_or(&*errors, |at| &errors[at..]);
+        let summary: serde_json::Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {errors}"));
+        let functions = summary["functions"].as_array().expect("a list");
+        assert!(functions.len() > 100, "{name}: {} functions were called", functions.len());
+        println!("{name}: {} functions called, {} dropped", functions.len(), summary["drops"]);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! It shares no code with `waspect-recorder`, so that the two check each other: the recorder survives anything, the mock
 //! forgives nothing. It knows no runtime; [`crate::hooks::link`] connects it to one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use waspect_abi::ring::{self, Record};
 use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Hook};
@@ -32,6 +32,47 @@ pub enum ScopeEnd {
     Returned,
     /// A trap, an exception or an exit of the process left through the boundary: what is open closes here (rule B2).
     Left,
+}
+
+/// What `alloc` hooks said (rules A2 and A6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heap {
+    /// Successful allocations and reallocations.
+    pub given: u64,
+    /// Their bytes.
+    pub given_bytes: u64,
+    /// Frees.
+    pub taken: u64,
+    /// Bytes that are alive.
+    pub live_bytes: u64,
+    /// Frees and reallocations of addresses that were never given.
+    pub unknown: u64,
+}
+
+impl Heap {
+    fn account(&mut self, live: &mut HashMap<(u32, u64), u64>, base: u32, old: u64, new: u64, size: u64) {
+        let unknown = |address: u64| address == u64::MAX || address == u64::from(u32::MAX);
+        if new == 0 && size > 0 {
+            return;
+        }
+        if old != 0 && !unknown(new) {
+            match live.remove(&(base, old)) {
+                Some(size) => self.live_bytes -= size,
+                None => self.unknown += 1,
+            }
+        }
+        if new == 0 {
+            self.taken += u64::from(old != 0);
+            return;
+        }
+        self.given += 1;
+        self.given_bytes += size;
+        if !unknown(new) {
+            self.live_bytes += size;
+            // A block that was never said to be free, and is given again.
+            self.live_bytes -= live.insert((base, new), size).unwrap_or(0);
+        }
+    }
 }
 
 /// How often frames closed, by proof. Their sum is the number of frames that were opened.
@@ -91,6 +132,8 @@ pub struct Mock {
     refused: u64,
     allocations: u64,
     frees: u64,
+    heap: Heap,
+    live: HashMap<(u32, u64), u64>,
     grows: u64,
     faults: Vec<String>,
     fault_count: u64,
@@ -116,6 +159,8 @@ impl Mock {
             refused: 0,
             allocations: 0,
             frees: 0,
+            heap: Heap::default(),
+            live: HashMap::new(),
             grows: 0,
             faults: Vec::new(),
             fault_count: 0,
@@ -292,7 +337,18 @@ impl Mock {
         } else {
             self.allocations += 1;
         }
-        let _ = old;
+        let base = self.instance(func).map_or(0, |instance| instance.base);
+        self.heap.account(&mut self.live, base, old, new, size);
+    }
+
+    /// What was said of the heap since the last [`Mock::forget_heap`].
+    pub fn heap(&self) -> Heap {
+        self.heap
+    }
+
+    /// Begins to count anew; what is alive stays alive.
+    pub fn forget_heap(&mut self) {
+        self.heap = Heap { live_bytes: self.heap.live_bytes, ..Heap::default() };
     }
 
     /// Hooks `grow` and `grow64`.

@@ -127,7 +127,66 @@ const GUESTS: &[CGuest] = &[
             includes: &["."],
         }),
     },
+    CGuest { name: "books-c-debug", driver: "cc", sources: &[BOOKS], flags: &[REACTOR, "-O0"], foreign: None },
+    CGuest { name: "books-c", driver: "cc", sources: &[BOOKS], flags: &[REACTOR], foreign: None },
+    // Stripped, with the allocator exported, as modules are that take texts from their host.
+    CGuest {
+        name: "books-c-stripped",
+        driver: "cc",
+        sources: &[BOOKS],
+        flags: &[
+            REACTOR,
+            "-s",
+            "-Wl,--export=malloc",
+            "-Wl,--export=calloc",
+            "-Wl,--export=realloc",
+            "-Wl,--export=aligned_alloc",
+            "-Wl,--export=posix_memalign",
+            "-Wl,--export=free",
+        ],
+        foreign: None,
+    },
+    CGuest {
+        name: "books-cpp-debug",
+        driver: "c++",
+        sources: &["allocators/books.cpp"],
+        flags: &[REACTOR, "-fno-exceptions", "-O0"],
+        foreign: None,
+    },
+    CGuest {
+        name: "books-cpp",
+        driver: "c++",
+        sources: &["allocators/books.cpp"],
+        flags: &[REACTOR, "-fno-exceptions"],
+        foreign: None,
+    },
+    CGuest {
+        name: "books-mimalloc-debug",
+        driver: "cc",
+        sources: &[BOOKS],
+        flags: &[REACTOR, "-DALLOCATOR(name)=mi_##name", "-O0", "-Wno-everything"],
+        foreign: Some(MIMALLOC),
+    },
+    CGuest {
+        name: "books-mimalloc",
+        driver: "cc",
+        sources: &[BOOKS],
+        flags: &[REACTOR, "-DALLOCATOR(name)=mi_##name", "-Wno-everything"],
+        foreign: Some(MIMALLOC),
+    },
 ];
+
+/// Takes memory from the allocator under test, and counts.
+const BOOKS: &str = "allocators/books.c";
+
+/// A module of functions that the host calls, without a `main`.
+const REACTOR: &str = "-mexec-model=reactor";
+
+const MIMALLOC: Foreign = Foreign {
+    from: Origin::Crate("libmimalloc-sys", "0.1.49", "c_src/mimalloc/v2"),
+    files: &["src/static.c"],
+    includes: &["include"],
+};
 
 impl CGuest {
     fn build(&self) -> Result<()> {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{c_guests, packages};
+use super::{books, c_guests, packages};
 use crate::process::run;
 use crate::{stamp, workspace};
 
@@ -20,24 +20,32 @@ pub fn set_up() -> Result<()> {
     fs::create_dir_all(workspace::guests())?;
     rust()?;
     c_guests::build_all()?;
-    one("go-work", "go", "", |output| {
-        run(Command::new("go")
-            .current_dir(source("go"))
-            .envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOFLAGS", ""), ("GOWORK", "off")])
-            .args(["build", "-trimpath", "-buildvcs=false", "-o"])
-            .arg(output))
-    })?;
+    one("go-work", "go", "", |output| go("go", &[], output))?;
     one("as-work", "assemblyscript", "source map", |output| {
         let main = "assemblyscript/as-work.ts";
         run(npm_program("asc")
             .args([main, "--optimize", "--debug", "--sourceMap", "--use", "abort=assemblyscript/as-work/abort", "-o"])
             .arg(output))
     })?;
+    books::build_all()?;
+    // As Go modules are shipped: without names, but with the table from which the runtime prints its tracebacks.
+    one("go-work-stripped", "go", "", |output| go("go", &["-ldflags=-s -w"], output))?;
     one("zig-work", "zig", "", |output| {
         let emit = format!("-femit-bin={}", output.display());
         run(zig().args(["build-exe", "-target", "wasm32-wasi", "-O", "ReleaseSafe", "zig/zig-work.zig", &emit]))
     })?;
     one("fib", "wat", "", |output| run(npm_program("wasm-as").args(["-g", "wat/fib.wat", "-o"]).arg(output)))
+}
+
+/// A Go program of ours.
+pub(super) fn go(folder: &str, flags: &[&str], output: &Path) -> Result<()> {
+    run(Command::new("go")
+        .current_dir(source(folder))
+        .envs([("GOOS", "wasip1"), ("GOARCH", "wasm"), ("GOFLAGS", ""), ("GOWORK", "off")])
+        .args(["build", "-trimpath", "-buildvcs=false"])
+        .args(flags)
+        .arg("-o")
+        .arg(output))
 }
 
 /// The guests in Rust are one package: building them together costs as little as one.
@@ -58,7 +66,7 @@ pub fn rust() -> Result<()> {
 }
 
 /// A guest that one command makes from one folder; `recipe` is what changed in the command since.
-fn one(name: &str, folder: &str, recipe: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+pub(super) fn one(name: &str, folder: &str, recipe: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     stamp::once(&format!("guest-{name}"), recipe, &[source(folder)], &[guest(name)], || make(&guest(name)))
 }
 
@@ -71,7 +79,7 @@ pub(super) fn zig() -> Command {
     command
 }
 
-fn npm_program(name: &str) -> Command {
+pub(super) fn npm_program(name: &str) -> Command {
     let mut command = Command::new(workspace::node_modules().join(".bin").join(name));
     command.current_dir(source(""));
     command

@@ -2,6 +2,7 @@
 
 mod backends;
 mod baselines;
+mod books;
 mod c_guests;
 pub mod guests;
 pub mod modules;

@@ -1,0 +1,3 @@
+module waspect.test/books
+
+go 1.24
