@@ -61,6 +61,8 @@ mod parallel;
 pub mod plan;
 mod rewrite;
 mod sites;
+#[cfg(feature = "walrus")]
+pub mod walrus;
 
 pub use code_map::CodeMap;
 pub use debug::{DwarfError, SourceMapError};

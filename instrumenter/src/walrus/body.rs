@@ -1,0 +1,308 @@
+//! Bodies, edited where they stand: walrus' tree of instruction sequences.
+//!
+//! A first walk looks at the whole body, since a handler may stand before the `try_table` that branches to it; a second one
+//! writes each sequence anew. A body that leaves early moves into a block, and what branched to the function's own sequence
+//! branches to that block:
+//!
+//! ```wat
+//! (func $f (result i32)            (func $f (result i32)
+//!   (br_if 0 (i32.const 1) ..)  =>   .. enter .. (block $inner (result i32) (br_if $inner (i32.const 1) ..) ..) .. exit ..)
+//! ```
+
+use std::collections::HashSet;
+use std::mem;
+
+use ::walrus::ir::{
+    Block, Br, Call, Instr, InstrLocId, InstrSeqId, InstrSeqType, LegacyCatch, ReturnCall, Try, TryTableCatch,
+};
+use ::walrus::{
+    FunctionId, FunctionKind, InstrSeqBuilder, LocalFunction, LocalId, MemoryId, Module, ModuleLocals, ModuleTypes,
+    ValType,
+};
+use waspect_abi::Hook;
+
+use super::Rewriting;
+use super::references::replace;
+
+/// Rewrites every body of the original module.
+pub(super) fn rewrite_all(module: &mut Module, rewriting: &Rewriting<'_>) {
+    let imported = rewriting.info.imported_functions;
+    for (index, id) in (0u32..).zip(&rewriting.originals.functions).skip(imported as usize) {
+        let FunctionKind::Local(function) = &mut module.funcs.get_mut(*id).kind else { continue };
+        let framed = rewriting.hooks.is_some() && rewriting.plan.is_hooked(index);
+        let token = framed.then(|| module.locals.add(ValType::I32));
+        let (types, locals) = (&mut module.types, &mut module.locals);
+        Body { of: rewriting, index, function, types, locals, token, scratch: [None; 2] }.rewrite();
+    }
+}
+
+type Instrs = Vec<(Instr, InstrLocId)>;
+
+struct Body<'a> {
+    of: &'a Rewriting<'a>,
+    index: u32,
+    function: &'a mut LocalFunction,
+    types: &'a mut ModuleTypes,
+    locals: &'a mut ModuleLocals,
+    /// Of the frame, where the body has hooks.
+    token: Option<LocalId>,
+    /// What a memory was to grow by, and what came of it: for memories indexed by `i32`, and by `i64`.
+    scratch: [Option<(LocalId, LocalId)>; 2],
+}
+
+impl Body<'_> {
+    fn rewrite(mut self) {
+        let map = Map::of(self.function);
+        let entry = self.function.entry_block();
+        let wrapped = self.token.is_some() && map.leaves_early;
+        let inner = wrapped.then(|| {
+            let results = self.types.results(self.function.ty()).to_vec();
+            let r#type = InstrSeqType::new(self.types, &[], &results);
+            self.function.builder_mut().dangling_instr_seq(r#type).id()
+        });
+        for seq in &map.sequences {
+            let old = mem::take(&mut self.function.block_mut(*seq).instrs);
+            let mut new = Vec::with_capacity(old.len());
+            if map.handlers.contains(seq) || map.loops.contains(seq) && map.landings.contains(seq) {
+                self.close(Hook::Unwind, &mut new);
+            }
+            for (mut instr, at) in old {
+                if let Some(inner) = inner {
+                    targets(&mut instr, |target| {
+                        if *target == entry {
+                            *target = inner;
+                        }
+                    });
+                }
+                self.instruction(&map, inner, instr, at, &mut new);
+            }
+            self.function.block_mut(*seq).instrs = new;
+        }
+        self.frame(entry, inner);
+    }
+
+    /// Puts beginning and end around the body's instructions.
+    fn frame(&mut self, entry: InstrSeqId, inner: Option<InstrSeqId>) {
+        let of = self.of;
+        let (index, token) = (self.index, self.token);
+        let body = mem::take(&mut self.function.block_mut(entry).instrs);
+        let mut new = Vec::with_capacity(body.len() + 16);
+        if of.plan.is_hooked(index) {
+            self.add(&mut new, |seq| of.counters.count(seq, index));
+        }
+        if let (Some(hooks), Some(token)) = (of.hooks, token) {
+            self.add(&mut new, |seq| {
+                of.counters.gate(seq, index);
+                seq.if_else(None, |then| hooks.open(then, Hook::Enter, index, token), |_| {});
+            });
+        }
+        match inner {
+            Some(inner) => {
+                self.function.block_mut(inner).instrs = body;
+                self.add(&mut new, |seq| {
+                    seq.instr(Block { seq: inner });
+                });
+            }
+            None => new.extend(body),
+        }
+        self.close(Hook::Exit, &mut new);
+        self.function.block_mut(entry).instrs = new;
+    }
+
+    fn instruction(
+        &mut self,
+        map: &Map,
+        inner: Option<InstrSeqId>,
+        mut instr: Instr,
+        at: InstrLocId,
+        out: &mut Instrs,
+    ) {
+        let mut lands = false;
+        match &mut instr {
+            Instr::Return(_) => {
+                if let Some(block) = inner {
+                    instr = Br { block }.into();
+                }
+            }
+            Instr::Call(call) => self.call(call, out),
+            Instr::ReturnCall(call) => {
+                self.close(Hook::Exit, out);
+                self.tail_call(call, out);
+            }
+            Instr::ReturnCallIndirect(_) | Instr::ReturnCallRef(_) => self.close(Hook::Exit, out),
+            Instr::RefFunc(reference) => replace(&mut reference.func, &self.of.references),
+            Instr::MemoryGrow(grow) => return self.grow(grow.memory, (instr, at), out),
+            other => {
+                let landing = |seq: &InstrSeqId| map.landings.contains(seq) && !map.loops.contains(seq);
+                children(other, |seq| lands |= landing(&seq));
+            }
+        }
+        out.push((instr, at));
+        if lands {
+            self.close(Hook::Unwind, out);
+        }
+    }
+
+    /// Imports are called through their wrappers, allocators too from outside their family; mode `counts` has no wrappers and
+    /// counts imports here.
+    fn call(&mut self, call: &mut Call, out: &mut Instrs) {
+        let of = self.of;
+        if of.hooks.is_none() {
+            self.count_import(call.func, out);
+        } else if let Some(wrapper) = of.host_calls.get(&call.func) {
+            call.func = *wrapper;
+        } else {
+            self.allocator(&mut call.func, out);
+        }
+    }
+
+    /// Imports are jumped to as they are: wrapped, a million of them would overflow the stack.
+    fn tail_call(&mut self, call: &mut ReturnCall, out: &mut Instrs) {
+        self.count_import(call.func, out);
+        self.allocator(&mut call.func, out);
+    }
+
+    fn count_import(&mut self, callee: FunctionId, out: &mut Instrs) {
+        let of = self.of;
+        if let Some(import) = of.imports.get(&callee) {
+            self.add(out, |seq| of.counters.count(seq, *import));
+        }
+    }
+
+    fn allocator(&mut self, callee: &mut FunctionId, out: &mut Instrs) {
+        let index = self.index;
+        if let Some(wrapper) = self.of.allocators.get(callee)
+            && !self.of.plan.inside[index as usize]
+        {
+            *callee = *wrapper;
+            self.add(out, |seq| {
+                seq.i32_const(index as i32);
+            });
+        }
+    }
+
+    fn grow(&mut self, memory: MemoryId, instr: (Instr, InstrLocId), out: &mut Instrs) {
+        let of = self.of;
+        let index = self.index;
+        let hooked = of.hooks.filter(|_| of.plan.hooks_grow(of.info, index));
+        let (Some(hooks), Some((number, wide))) = (hooked, of.memories.get(&memory)) else { return out.push(instr) };
+        let (hook, r#type) = if *wide { (Hook::Grow64, ValType::I64) } else { (Hook::Grow, ValType::I32) };
+        let locals = &mut *self.locals;
+        let (delta, result) =
+            *self.scratch[usize::from(*wide)].get_or_insert_with(|| (locals.add(r#type), locals.add(r#type)));
+        self.add(out, |seq| {
+            seq.local_tee(delta);
+        });
+        out.push(instr);
+        self.add(out, |seq| {
+            seq.local_tee(result);
+            hooks.id(seq, index);
+            seq.i32_const(*number as i32).local_get(delta).local_get(result).call(hooks.function(hook));
+        });
+    }
+
+    /// `exit` or `unwind` of the frame, where the body has one.
+    fn close(&mut self, hook: Hook, out: &mut Instrs) {
+        let index = self.index;
+        if let (Some(hooks), Some(token)) = (self.of.hooks, self.token) {
+            self.add(out, |seq| hooks.close(seq, hook, index, token));
+        }
+    }
+
+    /// Instructions are built in a sequence of their own, and taken out of it.
+    fn add(&mut self, out: &mut Instrs, write: impl FnOnce(&mut InstrSeqBuilder<'_>)) {
+        let mut seq = self.function.builder_mut().dangling_instr_seq(None);
+        write(&mut seq);
+        out.append(seq.instrs_mut());
+    }
+}
+
+/// What a body looks like, before anything in it changes.
+#[derive(Default)]
+struct Map {
+    /// Every sequence that the body reaches.
+    sequences: Vec<InstrSeqId>,
+    /// Targets of a `try_table`'s clauses.
+    landings: HashSet<InstrSeqId>,
+    /// Legacy `catch` and `catch_all`.
+    handlers: HashSet<InstrSeqId>,
+    loops: HashSet<InstrSeqId>,
+    /// Something leaves the body other than by its end.
+    leaves_early: bool,
+}
+
+impl Map {
+    fn of(function: &mut LocalFunction) -> Map {
+        let mut map = Map::default();
+        let entry = function.entry_block();
+        let mut open = vec![entry];
+        while let Some(seq) = open.pop() {
+            map.sequences.push(seq);
+            for (instr, _) in &mut function.block_mut(seq).instrs {
+                children(instr, |seq| open.push(seq));
+                targets(instr, |target| map.leaves_early |= *target == entry);
+                match instr {
+                    Instr::Return(_) => map.leaves_early = true,
+                    Instr::Loop(r#loop) => map.loops.extend([r#loop.seq]),
+                    Instr::Try(r#try) => map.handlers.extend(handlers(r#try)),
+                    Instr::TryTable(_) => targets(instr, |target| map.landings.extend([*target])),
+                    _ => {}
+                }
+            }
+        }
+        map
+    }
+}
+
+/// The sequences that an instruction holds.
+fn children(instr: &Instr, mut found: impl FnMut(InstrSeqId)) {
+    match instr {
+        Instr::Block(block) => found(block.seq),
+        Instr::Loop(r#loop) => found(r#loop.seq),
+        Instr::IfElse(r#if) => {
+            found(r#if.consequent);
+            found(r#if.alternative);
+        }
+        Instr::TryTable(table) => found(table.seq),
+        Instr::Try(r#try) => {
+            found(r#try.seq);
+            handlers(r#try).for_each(found);
+        }
+        _ => {}
+    }
+}
+
+fn handlers(r#try: &Try) -> impl Iterator<Item = InstrSeqId> {
+    r#try.catches.iter().filter_map(|catch| match catch {
+        LegacyCatch::Catch { handler, .. } | LegacyCatch::CatchAll { handler } => Some(*handler),
+        LegacyCatch::Delegate { .. } => None,
+    })
+}
+
+/// The sequences that an instruction may branch to. `rethrow` and `delegate` count blocks, and the block around a body takes
+/// the function's place: their numbers stay right.
+fn targets(instr: &mut Instr, mut found: impl FnMut(&mut InstrSeqId)) {
+    match instr {
+        Instr::Br(branch) => found(&mut branch.block),
+        Instr::BrIf(branch) => found(&mut branch.block),
+        Instr::BrOnNull(branch) => found(&mut branch.block),
+        Instr::BrOnNonNull(branch) => found(&mut branch.block),
+        Instr::BrOnCast(branch) => found(&mut branch.block),
+        Instr::BrOnCastFail(branch) => found(&mut branch.block),
+        Instr::BrTable(table) => {
+            table.blocks.iter_mut().for_each(&mut found);
+            found(&mut table.default);
+        }
+        Instr::TryTable(table) => {
+            for catch in &mut table.catches {
+                match catch {
+                    TryTableCatch::Catch { label, .. }
+                    | TryTableCatch::CatchRef { label, .. }
+                    | TryTableCatch::CatchAll { label }
+                    | TryTableCatch::CatchAllRef { label } => found(label),
+                }
+            }
+        }
+        _ => {}
+    }
+}
