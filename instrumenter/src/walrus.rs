@@ -87,7 +87,7 @@ fn check_locals(info: &ModuleInfo) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Mode `ring`, functions that are no longer in the module, and those whose type walrus cannot give to a new function. In the
+/// Mode `ring`, objects of a garbage collector that are to be reported, functions that are no longer in the module, and those whose type walrus cannot give to a new function. In the
 /// last case the module is half changed, and of no use.
 ///
 /// # Panics
@@ -101,12 +101,15 @@ pub fn instrument(
 ) -> Result<Manifest, Error> {
     assert!(info.build == plan.build, "the plan was made for another module");
     assert!(info.functions.len() == originals.functions.len(), "the originals are those of another module");
-    let manifest = crate::manifest::build(info, plan)?;
+    let manifest = crate::manifest::build(info.clone(), plan)?;
     if plan.is_empty() {
         return Ok(manifest);
     }
     if plan.mode == Mode::Ring {
         return Err(Error::Ring);
+    }
+    if !plan.objects.is_empty() {
+        return Err(Error::Objects);
     }
     originals.check(module, info)?;
     let counters = Counters::add(module, info, plan);

@@ -64,6 +64,12 @@ pub fn node_modules() -> PathBuf {
 /// A real back end's program: `jaeger` or `otelcol`.
 #[track_caller]
 pub fn back_end(name: &str) -> PathBuf {
+    program(name)
+}
+
+/// A program that set-up built: a back end, or the `observer`.
+#[track_caller]
+pub fn program(name: &str) -> PathBuf {
     existing(folder("bin").join(name))
 }
 

@@ -12,7 +12,9 @@ pub mod debug_info;
 pub mod features;
 pub mod growth;
 pub mod node;
+pub mod oracle;
 pub mod parallel;
+pub mod programs;
 pub mod smith;
 pub mod spec;
 pub mod subject;
@@ -20,4 +22,4 @@ pub mod table;
 pub mod trap;
 pub mod wasi;
 
-pub use waspect_verify::{counters, engine, facts, hooks, host, mock, random, rings};
+pub use waspect_verify::{counters, engine, facts, hooks, host, mock, random, rings, tape};

@@ -4,6 +4,16 @@ use waspect_instrumenter::mutants::Mutant;
 use waspect_instrumenter::{Error, Mode, Options, instrument};
 
 use crate::mock::Proof;
+use crate::oracle;
+
+/// Who rewrites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The rewriter.
+    Stream,
+    /// walrus; the rewriter where walrus cannot take a module.
+    Walrus,
+}
 
 /// Which gates are closed as soon as an instance lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +35,19 @@ pub struct Subject {
     pub options: Option<Options>,
     /// Gates to close.
     pub gates: Gates,
+    /// Who rewrites.
+    pub backend: Backend,
 }
 
 impl Subject {
     /// The module as it is.
     pub fn original() -> Subject {
-        Subject { name: "original", options: None, gates: Gates::Open }
+        Subject { name: "original", options: None, gates: Gates::Open, backend: Backend::Stream }
     }
 
     /// Mode `calls`, everything selected.
     pub fn calls() -> Subject {
-        Subject { name: "calls", options: Some(options(Mode::Calls)), gates: Gates::Open }
+        Subject { name: "calls", options: Some(options(Mode::Calls)), ..Subject::original() }
     }
 
     /// Mode `calls` as a governor leaves it at worst: every gate closed.
@@ -50,12 +62,17 @@ impl Subject {
 
     /// Mode `counts`, everything selected.
     pub fn counts() -> Subject {
-        Subject { name: "counts", options: Some(options(Mode::Counts)), gates: Gates::Open }
+        Subject { name: "counts", options: Some(options(Mode::Counts)), ..Subject::original() }
+    }
+
+    /// This subject by the walrus backend.
+    pub fn by_walrus(self) -> Subject {
+        Subject { name: "walrus", backend: Backend::Walrus, ..self }
     }
 
     /// Mode `ring`, everything selected.
     pub fn ring() -> Subject {
-        Subject { name: "ring", options: Some(options(Mode::Ring)), gates: Gates::Open }
+        Subject { name: "ring", options: Some(options(Mode::Ring)), ..Subject::original() }
     }
 
     /// Mode `ring` with half the gates closed.
@@ -80,7 +97,13 @@ impl Subject {
     pub fn prepare(&self, module: &[u8]) -> Result<Vec<u8>, Error> {
         match &self.options {
             None => Ok(module.to_vec()),
-            Some(options) => Ok(instrument(module, options)?.bytes),
+            Some(options) => {
+                let bytes = instrument(module, options)?.bytes;
+                match self.backend {
+                    Backend::Stream => Ok(bytes),
+                    Backend::Walrus => Ok(oracle::walrus::instrument(module, options).unwrap_or(bytes)),
+                }
+            }
         }
     }
 

@@ -1,10 +1,13 @@
 //! Runs real guests under WASI preview 1, with and without the hooks.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, Result, Store, Val, format_err};
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::random::Deterministic;
-use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, I32Exit, WasiCtxBuilder};
 
 use waspect_abi::BuildId;
 
@@ -12,6 +15,7 @@ use crate::engine;
 use crate::facts::Facts;
 use crate::hooks;
 use crate::mock::{Heap, Mock, Proof, ScopeEnd};
+use crate::tape::Tape;
 
 /// Most bytes that a guest may print.
 const OUTPUT_BYTES_MAX: usize = 4 << 20;
@@ -60,15 +64,21 @@ pub fn run(engine: &Engine, original: &[u8], prepared: &[u8], drive: Drive<'_>) 
 
 /// Runs a guest that is compiled.
 pub fn run_compiled(module: &Module, original: &[u8], drive: Drive<'_>) -> Result<Ran> {
+    record(module, original, drive, None)
+}
+
+/// As [`run_compiled`], with the hook calls on a tape that comes back in the mock.
+pub fn record(module: &Module, original: &[u8], drive: Drive<'_>, tape: Option<Tape>) -> Result<Ran> {
     let stdout = MemoryOutputPipe::new(OUTPUT_BYTES_MAX);
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).arg("guest");
-    // pii-shield salts what it hides with random bytes: let them be the same in every run.
+    // pii-shield salts what it hides with random bytes, Go asks for the time: let them be the same in every run.
     builder.secure_random(Deterministic::new((0..=255).collect()));
+    builder.wall_clock(Ticking::from(CALENDAR)).monotonic_clock(Ticking::default());
     if let Drive::Command(arguments) = drive {
         builder.args(arguments);
     }
-    let (mut store, instance) = instantiate(module, original, &mut builder)?;
+    let (mut store, instance) = instantiate(module, original, &mut builder, tape)?;
     let returned = steer(&mut store, instance, drive);
     let end = if returned.is_ok() { ScopeEnd::Returned } else { ScopeEnd::Left };
     store.data_mut().mock.scope_end(end);
@@ -99,7 +109,7 @@ pub struct Books {
 /// Lets a guest of `tests/guests/allocators` work, and gives its own books and what the hooks said meanwhile.
 pub fn books(engine: &Engine, original: &[u8], prepared: &[u8], rounds: i32) -> Result<(Books, Heap)> {
     let module = Module::new(engine, prepared)?;
-    let (mut store, instance) = instantiate(&module, original, &mut WasiCtxBuilder::new())?;
+    let (mut store, instance) = instantiate(&module, original, &mut WasiCtxBuilder::new(), None)?;
     if instance.get_func(&mut store, "_initialize").is_some() {
         call(&mut store, instance, "_initialize", &[])?;
     }
@@ -126,9 +136,15 @@ pub fn books(engine: &Engine, original: &[u8], prepared: &[u8], rounds: i32) -> 
 }
 
 /// A guest whose hooks the strict mock takes, in a scope that was begun; `original` are its bytes before instrumentation.
-fn instantiate(module: &Module, original: &[u8], wasi: &mut WasiCtxBuilder) -> Result<(Store<Host>, Instance)> {
+fn instantiate(
+    module: &Module,
+    original: &[u8],
+    wasi: &mut WasiCtxBuilder,
+    tape: Option<Tape>,
+) -> Result<(Store<Host>, Instance)> {
     let engine = module.engine();
     let mut store = Store::new(engine, Host { wasi: wasi.build_p1(), mock: Mock::new(Proof::Strict) });
+    store.data_mut().mock.tape = tape;
     let mut linker = Linker::new(engine);
     add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi)?;
     hooks::link(&mut linker, |host: &mut Host| &mut host.mock)?;
@@ -139,6 +155,48 @@ fn instantiate(module: &Module, original: &[u8], wasi: &mut WasiCtxBuilder) -> R
     mock.scope_begin();
     let instance = linker.instantiate(&mut store, module)?;
     Ok((store, instance))
+}
+
+/// A clock that goes on by one tick whenever it is read.
+#[derive(Default)]
+struct Ticking {
+    now_ns: AtomicU64,
+}
+
+const TICK: Duration = Duration::from_millis(1);
+/// When the calendar begins.
+const CALENDAR: Duration = Duration::from_secs(1_700_000_000);
+
+impl From<Duration> for Ticking {
+    fn from(now: Duration) -> Ticking {
+        Ticking { now_ns: AtomicU64::new(now.as_nanos() as u64) }
+    }
+}
+
+impl Ticking {
+    fn tick(&self) -> Duration {
+        Duration::from_nanos(self.now_ns.fetch_add(TICK.as_nanos() as u64, Ordering::Relaxed)) + TICK
+    }
+}
+
+impl HostWallClock for Ticking {
+    fn resolution(&self) -> Duration {
+        TICK
+    }
+
+    fn now(&self) -> Duration {
+        self.tick()
+    }
+}
+
+impl HostMonotonicClock for Ticking {
+    fn resolution(&self) -> u64 {
+        TICK.as_nanos() as u64
+    }
+
+    fn now(&self) -> u64 {
+        self.tick().as_nanos() as u64
+    }
 }
 
 fn steer(store: &mut Store<Host>, instance: Instance, drive: Drive<'_>) -> Result<String> {

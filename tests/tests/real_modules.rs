@@ -9,8 +9,8 @@ use std::{env, fs};
 
 use waspect_instrumenter::{Instrumented, Mode, ModuleInfo, Options, Plan, features_added, instrument};
 use waspect_tests::table::{self, Row};
-use waspect_tests::wasi::{self, Drive, Ran};
-use waspect_tests::{assets, features, parallel};
+use waspect_tests::wasi::{self, Ran};
+use waspect_tests::{assets, features, parallel, programs};
 
 /// Hook calls that the runs must make in all.
 const EVENTS_MIN: u64 = 10_000_000;
@@ -40,64 +40,12 @@ const ALLOCATORS: &[(&str, &[&str])] = &[
     ("fib", &[]),
 ];
 
-/// A program for micropython: calls, exceptions, closures, big integers, sorting, formatting.
-const PYTHON: &str = "
-def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
-class Account:
-    def __init__(self): self.lines = []
-    def pay(self, cents):
-        if cents < 0: raise ValueError('negative')
-        self.lines.append(cents)
-a = Account()
-caught = 0
-for i in range(500):
-    try: a.pay(i * 7 % 13 - 3)
-    except ValueError: caught += 1
-print(fib(15), caught, sum(sorted(a.lines)), 2 ** 200 % 1000007)
-print(sorted({str(i): i * i for i in range(50)}.items())[:3])
-";
-
-/// A program for the QuickJS reactor.
-const JAVASCRIPT: &str = "
-function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
-let caught = 0;
-for (let i = 0; i < 200; i++) try { if (i % 3) throw new Error('x' + i); } catch (e) { caught++; }
-console.log(fib(15), caught, JSON.stringify([...'waspect'].sort()), 'a-b-c'.replace(/-(.)/g, (m, c) => c.toUpperCase()));
-";
-
-/// Texts with something to hide, for pii-shield.
-const TEXTS: [&str; 3] =
-    ["user=alice password=Xk29-sPq81-zzTq", "card 4111 1111 1111 1111 was charged", "nothing to see here"];
-
-/// What runs, and how: guests of ours and real modules.
-fn runs() -> Vec<(&'static str, Drive<'static>)> {
-    vec![
-        ("fib", Drive::Invoke("fib", 32)),
-        ("rust-work", Drive::Command(&[])),
-        ("rust-trap", Drive::Command(&[])),
-        ("c-work", Drive::Command(&[])),
-        ("c-trap", Drive::Command(&[])),
-        ("c-setjmp", Drive::Command(&[])),
-        ("cpp-work", Drive::Command(&[])),
-        ("cpp-exceptions", Drive::Command(&[])),
-        ("go-work", Drive::Command(&[])),
-        ("zig-work", Drive::Command(&[])),
-        ("as-work", Drive::Command(&[])),
-        ("go-work-stripped", Drive::Command(&[])),
-        ("sqlite", Drive::Command(&["200"])),
-        ("quickjs", Drive::Command(&["1"])),
-        ("micropython", Drive::Command(&["-c", PYTHON])),
-        ("qjs-reactor", Drive::QuickJs(&["-e", JAVASCRIPT])),
-        ("pii-shield", Drive::PiiShield(&TEXTS)),
-    ]
-}
-
 #[test]
 fn the_same_output_and_balanced_frames() {
     let engine = wasi::engine();
-    let runs = runs();
+    let runs = programs::all();
     let events = parallel::map(&runs, |&(name, drive)| {
-        let module = fs::read(find(name)).expect("it can be read");
+        let module = fs::read(programs::find(name)).expect("it can be read");
         let run = |bytes: &[u8]| {
             wasi::run(&engine, &module, bytes, drive).unwrap_or_else(|error| panic!("{name}: {error:?}"))
         };
@@ -187,7 +135,13 @@ fn the_command_runs_them_as_a_user_would() {
     ];
     for (name, options, arguments, expected) in runs {
         let mut command = Command::new(assets::waspect());
-        command.arg("run").args(options).args(["--summary", "json"]).arg(find(name)).arg("--").args(arguments);
+        command
+            .arg("run")
+            .args(options)
+            .args(["--summary", "json"])
+            .arg(programs::find(name))
+            .arg("--")
+            .args(arguments);
         let output = command.env_clear().output().expect("it can be started");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name}: {}\n{errors}", output.status);
@@ -207,18 +161,12 @@ fn the_command_runs_them_as_a_user_would() {
 #[test]
 fn allocators_are_found_where_there_are_names() {
     parallel::map(ALLOCATORS, |&(name, families)| {
-        let module = fs::read(find(name)).expect("it can be read");
+        let module = fs::read(programs::find(name)).expect("it can be read");
         let info = ModuleInfo::parse(&module).unwrap_or_else(|error| panic!("{name}: {error}"));
         let plan = Plan::new(&info, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let found: BTreeSet<&str> = plan.allocators.iter().map(|allocator| allocator.family).collect();
         assert_eq!(found, families.iter().copied().collect(), "{name}");
     });
-}
-
-/// The guest or the real module of that name.
-fn find(name: &str) -> PathBuf {
-    let guest = assets::folder("guests").join(format!("{name}.wasm"));
-    if guest.exists() { guest } else { assets::module(name) }
 }
 
 fn of(name: &str, module: &[u8], mode: Mode) -> Instrumented {

@@ -34,6 +34,7 @@ mod open;
 pub mod random;
 pub mod rings;
 mod side;
+pub mod tape;
 pub mod trial;
 mod wasi;
 

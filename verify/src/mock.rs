@@ -10,11 +10,14 @@ use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Hook};
 
 use crate::facts::Facts;
 use crate::rings::{Ring, Taken};
+use crate::tape::{Event, Tape};
 
 /// Faults kept in words; the rest are only counted.
 const FAULTS_KEPT: usize = 20;
 /// Ids left unused between two instances, so that an id that is off by a few belongs to nobody.
 const BASE_GAP: u32 = 64;
+/// Where the ids of the first instance begin.
+pub const FIRST_BASE: u32 = BASE_GAP;
 
 /// What the mock expects of frames that are still open when something below them closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +140,8 @@ pub struct Mock {
     grows: u64,
     faults: Vec<String>,
     fault_count: u64,
+    /// Takes every hook call down, where somebody asked.
+    pub tape: Option<Tape>,
 }
 
 impl Mock {
@@ -150,7 +155,7 @@ impl Mock {
             frames: Vec::new(),
             unwound: HashSet::new(),
             next_token: 1,
-            next_base: BASE_GAP,
+            next_base: FIRST_BASE,
             enters: Vec::new(),
             first: None,
             closes: Closes::default(),
@@ -164,6 +169,7 @@ impl Mock {
             grows: 0,
             faults: Vec::new(),
             fault_count: 0,
+            tape: None,
         }
     }
 
@@ -250,6 +256,7 @@ impl Mock {
     pub fn module(&mut self, abi: u32, build_a: u32, build_b: u32, functions: u32) -> u32 {
         self.catch_up();
         self.events += 1;
+        self.tell(Hook::Module, abi, None, [build_a.into(), build_b.into(), functions.into()]);
         let Some((build, facts)) = self.expected.take() else {
             self.fault("`module` is called, but nothing is being instantiated (M2)".into());
             return BASE_REFUSED;
@@ -273,6 +280,7 @@ impl Mock {
 
     /// Hook `enter`.
     pub fn enter(&mut self, func: u32) -> u32 {
+        self.tell(Hook::Enter, func, None, [0; 3]);
         if !self.sees(Hook::Enter, func) {
             return 0;
         }
@@ -282,6 +290,7 @@ impl Mock {
 
     /// Hook `exit`.
     pub fn exit(&mut self, func: u32, token: u32) {
+        self.tell(Hook::Exit, func, Some(token), [0; 3]);
         if self.sees(Hook::Exit, func) {
             self.close(FrameKind::Call, func, token);
         }
@@ -289,6 +298,7 @@ impl Mock {
 
     /// Hook `unwind`.
     pub fn unwind(&mut self, func: u32, token: u32) {
+        self.tell(Hook::Unwind, func, Some(token), [0; 3]);
         if !self.sees(Hook::Unwind, func) {
             return;
         }
@@ -310,6 +320,7 @@ impl Mock {
 
     /// Hook `begin`.
     pub fn begin(&mut self, func: u32) -> u32 {
+        self.tell(Hook::Begin, func, None, [0; 3]);
         if !self.sees(Hook::Begin, func) {
             return 0;
         }
@@ -322,6 +333,7 @@ impl Mock {
 
     /// Hook `end`.
     pub fn end(&mut self, func: u32, token: u32) {
+        self.tell(Hook::End, func, Some(token), [0; 3]);
         if self.sees(Hook::End, func) {
             self.close(FrameKind::Boundary, func, token);
         }
@@ -329,6 +341,7 @@ impl Mock {
 
     /// Hooks `alloc` and `alloc64`.
     pub fn alloc(&mut self, func: u32, old: u64, new: u64, size: u64) {
+        self.tell(Hook::Alloc, func, None, [old, new, size]);
         if !self.sees(Hook::Alloc, func) {
             return;
         }
@@ -353,6 +366,7 @@ impl Mock {
 
     /// Hooks `grow` and `grow64`.
     pub fn grow(&mut self, func: u32, memory: u32, delta: u64, result: u64) {
+        self.tell(Hook::Grow, func, None, [memory.into(), delta, result]);
         if !self.sees(Hook::Grow, func) {
             return;
         }
@@ -437,10 +451,12 @@ impl Mock {
                 self.first.get_or_insert((Hook::Enter, func));
                 self.enters[func as usize] += 1;
                 self.opened += 1;
+                self.tell(Hook::Enter, func, None, [0; 3]);
                 self.frames.push(Frame { kind: FrameKind::Record, func, token: ring::token(record.number) });
             }
             Record::Exit(token) => {
                 let Some(at) = self.find_record(base, token) else { return };
+                self.tell(Hook::Exit, self.frames[at].func, Some(token), [0; 3]);
                 self.close_at(at, "exit record");
             }
         }
@@ -463,6 +479,20 @@ impl Mock {
             return None;
         }
         Some(at)
+    }
+
+    /// Puts a hook call on the tape, behind the records that were written before it.
+    fn tell(&mut self, hook: Hook, func: u32, token: Option<u32>, values: [u64; 3]) {
+        if self.tape.is_some() {
+            self.catch_up();
+        }
+        if let Some(tape) = &mut self.tape {
+            let depth = match token {
+                Some(token) => self.frames.iter().rposition(|frame| frame.token == token).unwrap_or(usize::MAX),
+                None => self.frames.len(),
+            };
+            tape.note(Event { hook, func, depth, values });
+        }
     }
 
     /// Counts the call; false when the id belongs to nobody.

@@ -24,6 +24,11 @@ pub enum Error {
     /// Mode `ring`.
     #[error("mode ring is the rewriter's alone; plan with mode calls, or use `waspect_instrumenter::instrument`")]
     Ring,
+    /// Objects of a garbage collector.
+    #[error(
+        "objects of a garbage collector are reported by the rewriter alone; plan with `alloc: false`, or use `waspect_instrumenter::instrument`"
+    )]
+    Objects,
     /// A function of the plan is gone.
     #[error("{place}it is no longer in the module; instrument before passes that delete functions")]
     Deleted {

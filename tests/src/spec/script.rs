@@ -14,6 +14,7 @@ use crate::facts::Facts;
 use crate::host::{Host, Outcome, exported_state, show};
 use crate::mock::{Closes, ScopeEnd};
 use crate::subject::Subject;
+use crate::tape::{self, Tape};
 use crate::{counters, hooks};
 
 /// Fuel of one directive: far more than any of them needs, so that a rewriter that makes an endless loop is found.
@@ -79,13 +80,25 @@ pub struct Run {
     pub closes: Closes,
     /// Hook calls of modules that never said `module`.
     pub refused: u64,
+    /// Every hook call, a block a step, where somebody asked.
+    pub tape: Option<Tape>,
 }
 
 /// Runs a file; none when it cannot be parsed.
 pub fn run(engine: &Engine, file: &TestFile<'_>, subject: &Subject) -> Option<Run> {
+    run_with(engine, file, subject, None)
+}
+
+/// As [`run`], with every hook call on a tape: a block a step, of which `keep` is kept in full.
+pub fn record(engine: &Engine, file: &TestFile<'_>, subject: &Subject, keep: Option<usize>) -> Option<Run> {
+    run_with(engine, file, subject, Some(Tape::new(u64::MAX, tape::all(), keep)))
+}
+
+fn run_with(engine: &Engine, file: &TestFile<'_>, subject: &Subject, tape: Option<Tape>) -> Option<Run> {
     let buffer = file.wast().ok()?;
     let directives = buffer.directives().ok()?;
     let mut script = Script::new(engine, subject).expect("the host modules link");
+    script.store.data_mut().mock.tape = tape;
     for directive in directives {
         script.step(directive);
     }
@@ -140,7 +153,11 @@ impl<'a> Script<'a> {
         let offset = directive.span().offset();
         let (kind, outcome, holds) = self.perform(directive);
         let mut faults = std::mem::take(&mut self.faults);
-        faults.extend(self.store.data_mut().mock.take_faults().0);
+        let mock = &mut self.store.data_mut().mock;
+        faults.extend(mock.take_faults().0);
+        if let Some(tape) = &mut mock.tape {
+            tape.cut();
+        }
         self.run.steps.push(Step { offset, kind, outcome, holds, faults });
     }
 
@@ -409,6 +426,7 @@ impl<'a> Script<'a> {
         self.run.opened = mock.opened();
         self.run.closes = mock.closes();
         self.run.refused = mock.refused();
+        self.run.tape = mock.tape.take();
         let outcome = Outcome::Returned(state);
         self.run.steps.push(Step { offset: 0, kind: Kind::State, outcome, holds: true, faults });
         self.run

@@ -4,6 +4,7 @@ mod backends;
 mod baselines;
 mod books;
 mod c_guests;
+mod go;
 pub mod guests;
 pub mod modules;
 mod packages;
@@ -29,6 +30,7 @@ pub const PARTS: &[Part] = &[
         what: "compile our guests: Rust, C, C++, Go, AssemblyScript, Zig, WAT",
         run: guests::set_up,
     },
+    Part { name: "observer", what: "build wazero as an observer of modules that nobody rewrote", run: go::observer },
     Part { name: "backends", what: "build Jaeger and an OpenTelemetry Collector (minutes)", run: backends::set_up },
     Part { name: "baselines", what: "fetch what the benches measure against: wasm-tools", run: baselines::set_up },
 ];
