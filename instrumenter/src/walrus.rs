@@ -87,8 +87,8 @@ fn check_locals(info: &ModuleInfo) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// Mode `ring`, objects of a garbage collector that are to be reported, functions that are no longer in the module, and those whose type walrus cannot give to a new function. In the
-/// last case the module is half changed, and of no use.
+/// Mode `ring`, objects of a garbage collector that are to be reported, functions that are no longer in the module, and those
+/// whose type walrus cannot give to a new function. In the last case the module is half changed, and of no use.
 ///
 /// # Panics
 ///

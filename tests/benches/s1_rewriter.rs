@@ -48,7 +48,7 @@ fn main() -> AnyResult<()> {
     for name in ["canvaskit-profiling", "esbuild"] {
         measure(name, &assets::module(name), &empty)?;
     }
-    measure("quickjs, four fifths of it DWARF", &assets::guest("quickjs"))?;
+    measure("quickjs, four fifths of it DWARF", &assets::guest("quickjs"), &empty)?;
     let large = folder.path().join("large.wasm");
     fs::write(&large, multiplied(&fs::read(assets::module("esbuild"))?, TIMES)?)?;
     measure("esbuild, its functions three times", &large, &empty)

@@ -26,7 +26,8 @@ pub enum Error {
     Ring,
     /// Objects of a garbage collector.
     #[error(
-        "objects of a garbage collector are reported by the rewriter alone; plan with `alloc: false`, or use `waspect_instrumenter::instrument`"
+        "objects of a garbage collector are reported by the rewriter alone; plan with `alloc: false`, or use \
+         `waspect_instrumenter::instrument`"
     )]
     Objects,
     /// A function of the plan is gone.
