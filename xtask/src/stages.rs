@@ -134,14 +134,21 @@ fn cargo(arguments: &[&str]) -> Result<Vec<String>> {
 }
 
 /// Libraries, programs, and the integration tests of every crate but the whole-system one.
+///
+/// Cargo selects a test by its name alone, in every crate: one named as a whole-system test would run that one here too,
+/// before its set-up.
 fn unit() -> Result<Vec<String>> {
     let mut arguments = ["test", "--workspace", "--lib", "--bins", "--examples"].map(str::to_owned).to_vec();
+    let stages = rust_files(&workspace::root().join("tests/tests"))?;
     for folder in member_folders()? {
         let tests = workspace::root().join(&folder).join("tests");
         if folder == "tests" || !tests.exists() {
             continue;
         }
         for file in rust_files(&tests)? {
+            if let Some(stage) = stages.iter().find(|stage| stage.file_stem() == file.file_stem()) {
+                bail!("{} and {} have one name; rename one", file.display(), stage.display());
+            }
             arguments.extend(["--test".to_owned(), file.file_stem().unwrap_or_default().display().to_string()]);
         }
     }
