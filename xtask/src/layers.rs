@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("waspect-recorder", &["waspect-abi"]),
     ("waspect-export", &["waspect-abi"]),
     ("waspect-verify", &["waspect-abi"]),
+    ("waspect-collector", &["waspect-abi"]),
 ];
 
 /// Checks every rule, and says all that is broken.
