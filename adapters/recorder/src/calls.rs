@@ -6,6 +6,7 @@ use waspect_abi::semconv::DropReason;
 
 use crate::Recorder;
 use crate::failure::Failure;
+use crate::flight::Closed;
 use crate::frame::{Frame, flag};
 use crate::functions::NONE;
 use crate::spans::Candidate;
@@ -116,7 +117,7 @@ impl Recorder {
                 Closing::Failed { failure, .. } => met.errors += u64::from(failure.is_error()),
             }
         }
-        let wanted = is_long || frame.is(flag::BOUNDARY | flag::ROOT | flag::KEPT);
+        let wanted = is_long || frame.is(flag::BOUNDARY | flag::ROOT | flag::KEPT | flag::LISTED);
         let exception = matches!(closing, Closing::Failed { exception: true, .. });
         if !frame.is(flag::MERGED) && (wanted || exception) {
             self.offer_span(now, closing);
@@ -202,9 +203,10 @@ impl Recorder {
 
     /// Pushes the frame of a call, and counts it.
     #[inline]
-    fn push(&mut self, now: u64, id: u32, function: u32, node: u32, mut flags: u8) -> u32 {
+    fn push(&mut self, now: u64, id: u32, function: u32, node: u32, mut flags: u16) -> u32 {
         let met = &mut self.functions.met[function as usize];
         met.entered += 1;
+        flags |= met.flags;
         let recursive = self
             .lane
             .frames
@@ -219,7 +221,7 @@ impl Recorder {
 
     /// The one store that publishes a frame.
     #[inline]
-    pub(crate) fn push_frame(&mut self, now: u64, id: u32, function: u32, node: u32, flags: u8) -> u32 {
+    pub(crate) fn push_frame(&mut self, now: u64, id: u32, function: u32, node: u32, flags: u16) -> u32 {
         let frame = Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, id, function, node, flags };
         let token = frame.token(self.lane.frames.len());
         self.sequence = self.sequence.wrapping_add(1);
@@ -234,20 +236,34 @@ impl Recorder {
     fn account(&mut self, now: u64, frame: &Frame) -> bool {
         let duration = now.wrapping_sub(frame.start);
         let own = duration.saturating_sub(frame.callees);
-        let met = &mut self.functions.met[frame.function as usize];
-        let is_long = duration >= met.span_min;
-        met.closed += 1;
-        met.own = met.own.wrapping_add(own);
-        if frame.is(flag::OUTERMOST) {
-            met.total = met.total.wrapping_add(duration);
-        }
-        self.functions.histograms[met.histogram as usize].record(duration);
-        self.flight.closed(frame.function, duration);
         self.give_to_caller(duration, frame);
-        let figures = self.tree.figures(frame.node);
-        figures.calls += 1;
-        figures.own = figures.own.wrapping_add(own);
-        is_long
+        if self.flight.closed(Closed {
+            duration,
+            own,
+            function: frame.function,
+            outermost: frame.is(flag::OUTERMOST),
+            node: frame.node,
+        }) {
+            self.settle();
+        }
+        duration >= self.config.spans.min_duration_ns
+    }
+
+    /// Puts the durations of calls that closed into their histograms.
+    #[inline(never)]
+    pub(crate) fn settle(&mut self) {
+        while let Some(call) = self.flight.settle() {
+            let met = &mut self.functions.met[call.function as usize];
+            met.closed += 1;
+            met.own = met.own.wrapping_add(call.own);
+            if call.outermost {
+                met.total = met.total.wrapping_add(call.duration);
+            }
+            self.functions.histograms[met.histogram as usize].record(call.duration);
+            let figures = self.tree.figures(call.node);
+            figures.calls += 1;
+            figures.own = figures.own.wrapping_add(call.own);
+        }
     }
 
     /// Figures of a `begin` that closes, as above. It is no call: its time is the function's only when the call itself was not recorded.
@@ -256,7 +272,6 @@ impl Recorder {
         let own = duration.saturating_sub(frame.callees);
         self.give_to_caller(duration, frame);
         let met = &mut self.functions.met[frame.function as usize];
-        let is_long = duration >= met.span_min;
         if !frame.is(flag::HAS_CALL) {
             met.own = met.own.wrapping_add(own);
             let active = self.lane.frames.get(met.outer as usize);
@@ -266,7 +281,7 @@ impl Recorder {
             let figures = self.tree.figures(frame.node);
             figures.own = figures.own.wrapping_add(own);
         }
-        is_long
+        duration >= self.config.spans.min_duration_ns
     }
 
     /// Charges a frame's time and bytes to the frame below it.

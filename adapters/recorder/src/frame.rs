@@ -8,24 +8,27 @@ pub(crate) const NO_FUNCTION: u32 = u32::MAX;
 /// What was opened, and what has to happen when it closes. Bits, so that the common call tests them all at once.
 pub(crate) mod flag {
     /// A host call's scope (B2): no function, no span.
-    pub(crate) const SCOPE: u8 = 1;
+    pub(crate) const SCOPE: u16 = 1;
     /// A `begin` (B1), or a call that opens a boundary implicitly (C3): always a span.
-    pub(crate) const BOUNDARY: u8 = 2;
+    pub(crate) const BOUNDARY: u16 = 2;
     /// Opened by `begin`: no call of the function.
-    pub(crate) const BEGIN: u8 = 4;
+    pub(crate) const BEGIN: u16 = 4;
     /// The call that the `begin` below is about: that one's span is this one's.
-    pub(crate) const MERGED: u8 = 8;
+    pub(crate) const MERGED: u16 = 8;
     /// A `begin` whose call was recorded (the frame above it was `MERGED`).
-    pub(crate) const HAS_CALL: u8 = 16;
+    pub(crate) const HAS_CALL: u16 = 16;
     /// The outermost frame of a root.
-    pub(crate) const ROOT: u8 = 32;
+    pub(crate) const ROOT: u16 = 32;
     /// Its span is kept whatever the policy says: its id is known outside.
-    pub(crate) const KEPT: u8 = 64;
+    pub(crate) const KEPT: u16 = 64;
     /// The outermost activation of its function on this lane.
-    pub(crate) const OUTERMOST: u8 = 128;
+    pub(crate) const OUTERMOST: u16 = 128;
+
+    /// A call of an allow-listed function: a span, however short it was.
+    pub(crate) const LISTED: u16 = 256;
 
     /// A frame with any of these does not close the short way.
-    pub(crate) const SLOW: u8 = SCOPE | BOUNDARY | BEGIN | MERGED | ROOT | KEPT;
+    pub(crate) const SLOW: u16 = SCOPE | BOUNDARY | BEGIN | MERGED | ROOT | KEPT | LISTED;
 }
 
 /// An open call or boundary.
@@ -44,7 +47,7 @@ pub(crate) struct Frame {
     pub(crate) function: u32,
     /// Its node in the call tree.
     pub(crate) node: u32,
-    pub(crate) flags: u8,
+    pub(crate) flags: u16,
 }
 
 impl Frame {
@@ -55,7 +58,7 @@ impl Frame {
     }
 
     #[inline]
-    pub(crate) fn is(&self, flags: u8) -> bool {
+    pub(crate) fn is(&self, flags: u16) -> bool {
         self.flags & flags != 0
     }
 }

@@ -17,8 +17,6 @@ pub(crate) struct Function {
     pub(crate) entered: u64,
     pub(crate) total: u64,
     pub(crate) own: u64,
-    /// A call that took this long becomes a span.
-    pub(crate) span_min: u64,
     /// Calls closed.
     pub(crate) closed: u64,
     /// Depth of the outermost activation. A hint: the frame there says whether it holds, so that nothing is to be undone when
@@ -29,6 +27,8 @@ pub(crate) struct Function {
     pub(crate) instance: u32,
     /// Original function index.
     pub(crate) index: u32,
+    /// Flags that frames of its calls begin with.
+    pub(crate) flags: u16,
     /// The module's own counter, as last read; ever (C1).
     pub(crate) counted: u64,
     /// Calls that drains have told.

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::delta::{ErrorDelta, Span};
 use crate::drops::Drops;
 use crate::flight::Flight;
+use crate::frame::flag;
 use crate::functions::{Function, Functions, NONE};
 use crate::heap::Heap;
 use crate::ids::Ids;
@@ -123,7 +124,7 @@ impl Recorder {
         self.instances.modules[module as usize].manifest = Some(manifest);
         for function in &mut self.functions.met {
             if self.instances.all[function.instance as usize].module == module {
-                function.span_min = span_min(&self.config, &self.instances, function);
+                function.flags = flags(&self.config, &self.instances, function);
             }
         }
     }
@@ -291,15 +292,15 @@ impl Recorder {
         };
         let index = id - self.instances.all[instance as usize].base;
         let mut function = Function { instance, index, ..Function::default() };
-        function.span_min = span_min(&self.config, &self.instances, &function);
+        function.flags = flags(&self.config, &self.instances, &function);
         Some(self.functions.meet(id, function))
     }
 }
 
-/// How long a call of a function must take to become a span.
-fn span_min(config: &Config, instances: &Instances, function: &Function) -> u64 {
+/// Flags that frames of a function's calls begin with.
+fn flags(config: &Config, instances: &Instances, function: &Function) -> u16 {
     let module = &instances.modules[instances.all[function.instance as usize].module as usize];
     let name = module.manifest.as_ref().and_then(|manifest| manifest.function(function.index)).map(|entry| &entry.name);
-    let always = name.is_some_and(|name| config.spans.always.iter().any(|pattern| crate::glob::matches(pattern, name)));
-    if always { 0 } else { config.spans.min_duration_ns }
+    let listed = name.is_some_and(|name| config.spans.always.iter().any(|pattern| crate::glob::matches(pattern, name)));
+    if listed { flag::LISTED } else { 0 }
 }

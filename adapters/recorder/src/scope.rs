@@ -78,7 +78,7 @@ impl Recorder {
         if !root.identified {
             return None;
         }
-        let speaks = |flags: u8| flags & (flag::SCOPE | flag::MERGED) == 0;
+        let speaks = |flags: u16| flags & (flag::SCOPE | flag::MERGED) == 0;
         let mut frames = self.lane.frames.iter_mut().rev();
         let mut frame = frames.find(|frame| speaks(frame.flags))?;
         if !frame.is(flag::ROOT | flag::KEPT) {

@@ -14,7 +14,7 @@ static CLOCK: LazyLock<Calibrated> = LazyLock::new(|| {
     Calibrated { clock, origin }
 });
 
-struct Calibrated {
+pub(crate) struct Calibrated {
     clock: quanta::Clock,
     origin: u64,
 }
@@ -24,11 +24,23 @@ pub(crate) fn calibrate() {
     LazyLock::force(&CLOCK);
 }
 
+/// The clock, for those who read it so often that to ask each time whether it is calibrated would count.
+pub(crate) fn get() -> &'static Calibrated {
+    &CLOCK
+}
+
 /// Nanoseconds since the clock was calibrated.
 #[inline]
 pub(crate) fn now() -> Timestamp {
-    let clock = &*CLOCK;
-    Timestamp(clock.clock.delta_as_nanos(clock.origin, clock.clock.raw()))
+    CLOCK.now()
+}
+
+impl Calibrated {
+    /// Nanoseconds since the clock was calibrated.
+    #[inline]
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp(self.clock.delta_as_nanos(self.origin, self.clock.raw()))
+    }
 }
 
 /// Nanoseconds since 1970. Read at every root, so that a stepped or slept system clock is wrong for one root at most.

@@ -33,18 +33,19 @@ fn define<T: 'static>(
     get: impl Fn(&mut T) -> &mut Observe + Copy + Send + Sync + 'static,
 ) -> Result<()> {
     let name = hook.name();
+    let clock = clock::get();
     match hook {
         Hook::Module => linker.func_wrap(
             HOOK_MODULE,
             name,
             move |mut caller: Caller<'_, T>, abi: u32, build_a: u32, build_b: u32, functions: u32| -> u32 {
-                let now = clock::now();
+                let now = clock.now();
                 tick::module(&mut caller, get, now, [abi, build_a, build_b, functions])
             },
         ),
         Hook::Enter => {
             linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| -> Result<u32> {
-                let now = clock::now();
+                let now = clock.now();
                 let Some(state) = get(caller.data_mut()).state() else { return Ok(0) };
                 let token = state.caught_up(now).enter(now, func);
                 match now >= state.tick_due {
@@ -54,24 +55,24 @@ fn define<T: 'static>(
             })
         }
         Hook::Begin => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| -> u32 {
-            let now = clock::now();
+            let now = clock.now();
             let Some(state) = get(caller.data_mut()).state() else { return 0 };
             state.begin(now, func)
         }),
         Hook::Exit => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-            let now = clock::now();
+            let now = clock.now();
             if let Some(state) = get(caller.data_mut()).state() {
                 state.caught_up(now).exit(now, func, token);
             }
         }),
         Hook::Unwind => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-            let now = clock::now();
+            let now = clock.now();
             if let Some(state) = get(caller.data_mut()).state() {
                 state.caught_up(now).unwind(now, func, token);
             }
         }),
         Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-            let now = clock::now();
+            let now = clock.now();
             if let Some(state) = get(caller.data_mut()).state() {
                 state.end(now, func, token);
             }
@@ -80,7 +81,7 @@ fn define<T: 'static>(
             HOOK_MODULE,
             name,
             move |mut caller: Caller<'_, T>, func: u32, old: u32, new: u32, size: u32| {
-                let now = clock::now();
+                let now = clock.now();
                 if let Some(state) = get(caller.data_mut()).state() {
                     state.caught_up(now).alloc(now, func, old, new, size);
                 }
@@ -90,7 +91,7 @@ fn define<T: 'static>(
             HOOK_MODULE,
             name,
             move |mut caller: Caller<'_, T>, func: u32, old: u64, new: u64, size: u64| {
-                let now = clock::now();
+                let now = clock.now();
                 if let Some(state) = get(caller.data_mut()).state() {
                     state.caught_up(now).alloc64(now, func, old, new, size);
                 }
@@ -100,7 +101,7 @@ fn define<T: 'static>(
             HOOK_MODULE,
             name,
             move |mut caller: Caller<'_, T>, func: u32, memory: u32, delta: u32, result: u32| {
-                let now = clock::now();
+                let now = clock.now();
                 if let Some(state) = get(caller.data_mut()).state() {
                     state.caught_up(now).grow(now, func, memory, delta, result);
                 }
@@ -110,14 +111,14 @@ fn define<T: 'static>(
             HOOK_MODULE,
             name,
             move |mut caller: Caller<'_, T>, func: u32, memory: u32, delta: u64, result: u64| {
-                let now = clock::now();
+                let now = clock.now();
                 if let Some(state) = get(caller.data_mut()).state() {
                     state.caught_up(now).grow64(now, func, memory, delta, result);
                 }
             },
         ),
         Hook::Flush => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, base: u32| -> Result<()> {
-            let now = clock::now();
+            let now = clock.now();
             let Some(state) = get(caller.data_mut()).state() else { return Ok(()) };
             state.caught_up(now).flush(now, base);
             match now >= state.tick_due {
@@ -127,7 +128,7 @@ fn define<T: 'static>(
         }),
         Hook::UnwindRing => {
             linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-                let now = clock::now();
+                let now = clock.now();
                 if let Some(state) = get(caller.data_mut()).state() {
                     state.caught_up(now).unwind_ring(now, func, token);
                 }

@@ -88,7 +88,7 @@ impl Observe {
 impl State {
     pub(crate) fn new(recorder: Recorder) -> State {
         State {
-            seat: Seat::new(recorder),
+            seat: Seat::Here(recorder),
             tick_due: Timestamp(0),
             drain_due: Timestamp(0),
             drain_pause_ns: tick::DRAIN_FIRST_NS,
@@ -132,10 +132,19 @@ impl State {
     /// Who records, once what the rings hold was told (rule R6).
     #[inline]
     pub(crate) fn caught_up(&mut self, now: Timestamp) -> &mut Seat {
-        if let Some(desk) = self.seat.desk() {
-            self.rings.take(desk, now);
+        if matches!(self.seat, Seat::Desk(_)) {
+            self.catch_up(now);
         }
         &mut self.seat
+    }
+
+    /// Apart from the hooks, most of which serve stores without rings: inlined there, it would take registers from all of them.
+    #[cold]
+    #[inline(never)]
+    fn catch_up(&mut self, now: Timestamp) {
+        if let Seat::Desk(desk) = &mut self.seat {
+            self.rings.take(desk, now);
+        }
     }
 
     /// A boundary without a scope anchors its root in the wall clock itself.

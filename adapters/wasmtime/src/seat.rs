@@ -2,6 +2,7 @@
 //!
 //! Hooks are named as in the recorder. In a store with a ring they are only written down ([`Desk`]).
 
+use std::mem;
 use std::ops::{Deref, DerefMut};
 
 use waspect_recorder::{Recorder, Timestamp};
@@ -10,10 +11,15 @@ use crate::desk::{AtWork, Desk};
 use crate::log::Event;
 
 /// A store's recorder.
-pub(crate) struct Seat {
-    /// None: it is at the desk.
-    here: Option<Box<Recorder>>,
-    desk: Option<Desk>,
+#[expect(
+    clippy::large_enum_variant,
+    reason = "in place, a hook reaches the recorder without following one more pointer"
+)]
+pub(crate) enum Seat {
+    Here(Recorder),
+    Desk(Desk),
+    /// Between the two, while it moves.
+    Nowhere,
 }
 
 /// A recorder that was told everything that happened so far.
@@ -23,130 +29,131 @@ pub(crate) enum ToldAll<'a> {
 }
 
 impl Seat {
-    pub fn new(recorder: Recorder) -> Seat {
-        Seat { here: Some(Box::new(recorder)), desk: None }
-    }
-
     /// The recorder, told everything that happened so far. Where another thread replays, it is waited for until it is done with the
     /// log in its hands, some 50 µs; the rest is done here.
     #[inline]
     pub fn recorder(&mut self) -> ToldAll<'_> {
-        match (&mut self.here, &mut self.desk) {
-            (Some(recorder), _) => ToldAll::Here(recorder),
-            (None, Some(desk)) => ToldAll::Desk(desk.told_all()),
-            (None, None) => unreachable!("the recorder is here or at the desk"),
+        match self {
+            Seat::Here(recorder) => ToldAll::Here(recorder),
+            Seat::Desk(desk) => ToldAll::Desk(desk.told_all()),
+            Seat::Nowhere => unreachable!("the recorder is here or at the desk"),
         }
     }
 
     /// From now on hooks are written down.
     pub fn sit_down(&mut self) {
-        if let Some(recorder) = self.here.take() {
-            self.desk = Some(Desk::new(recorder));
-        }
+        *self = match mem::replace(self, Seat::Nowhere) {
+            Seat::Here(recorder) => Seat::Desk(Desk::new(Box::new(recorder))),
+            there => there,
+        };
     }
 
     /// From now on the recorder is told at once, as at the beginning.
     pub fn stand_up(&mut self) {
-        if let Some(desk) = self.desk.take() {
-            self.here = Some(desk.leave());
-        }
+        *self = match mem::replace(self, Seat::Nowhere) {
+            Seat::Desk(desk) => Seat::Here(*desk.leave()),
+            here => here,
+        };
     }
 
     /// Where hooks are written down.
     pub fn desk(&mut self) -> Option<&mut Desk> {
-        self.desk.as_mut()
+        match self {
+            Seat::Desk(desk) => Some(desk),
+            _ => None,
+        }
     }
 
     #[inline]
     pub fn enter(&mut self, now: Timestamp, func: u32) -> u32 {
-        match &mut self.here {
-            Some(recorder) => recorder.enter(now, func),
-            None => self.open(|token| Event::Enter { now, func, token }),
+        match self {
+            Seat::Here(recorder) => recorder.enter(now, func),
+            _ => self.open(|token| Event::Enter { now, func, token }),
         }
     }
 
     #[inline]
     pub fn begin(&mut self, now: Timestamp, func: u32) -> u32 {
-        match &mut self.here {
-            Some(recorder) => recorder.begin(now, func),
-            None => self.open(|token| Event::Begin { now, func, token }),
+        match self {
+            Seat::Here(recorder) => recorder.begin(now, func),
+            _ => self.open(|token| Event::Begin { now, func, token }),
         }
     }
 
     #[inline]
     pub fn exit(&mut self, now: Timestamp, func: u32, token: u32) {
-        match &mut self.here {
-            Some(recorder) => recorder.exit(now, func, token),
-            None => self.tell(Event::Exit { now, func, token }),
+        match self {
+            Seat::Here(recorder) => recorder.exit(now, func, token),
+            _ => self.tell(Event::Exit { now, func, token }),
         }
     }
 
     #[inline]
     pub fn end(&mut self, now: Timestamp, func: u32, token: u32) {
-        match &mut self.here {
-            Some(recorder) => recorder.end(now, func, token),
-            None => self.tell(Event::End { now, func, token }),
+        match self {
+            Seat::Here(recorder) => recorder.end(now, func, token),
+            _ => self.tell(Event::End { now, func, token }),
         }
     }
 
     #[inline]
     pub fn unwind(&mut self, now: Timestamp, func: u32, token: u32) {
-        match &mut self.here {
-            Some(recorder) => recorder.unwind(now, func, token),
-            None => self.tell(Event::Unwind { now, func, token }),
+        match self {
+            Seat::Here(recorder) => recorder.unwind(now, func, token),
+            _ => self.tell(Event::Unwind { now, func, token }),
         }
     }
 
     pub fn unwind_ring(&mut self, now: Timestamp, func: u32, token: u32) {
-        match &mut self.here {
-            Some(recorder) => recorder.unwind_ring(now, func, token),
-            None => self.tell(Event::UnwindRing { now, func, token }),
+        match self {
+            Seat::Here(recorder) => recorder.unwind_ring(now, func, token),
+            _ => self.tell(Event::UnwindRing { now, func, token }),
         }
     }
 
     pub fn flush(&mut self, now: Timestamp, base: u32) {
-        match &mut self.here {
-            Some(recorder) => recorder.flush(now, base),
-            None => self.tell(Event::Flush { now, base }),
+        match self {
+            Seat::Here(recorder) => recorder.flush(now, base),
+            _ => self.tell(Event::Flush { now, base }),
         }
     }
 
     #[inline]
     pub fn alloc(&mut self, now: Timestamp, func: u32, old: u32, new: u32, size: u32) {
-        match &mut self.here {
-            Some(recorder) => recorder.alloc(now, func, old, new, size),
-            None => self.tell(Event::Alloc { now, func, old, new, size }),
+        match self {
+            Seat::Here(recorder) => recorder.alloc(now, func, old, new, size),
+            _ => self.tell(Event::Alloc { now, func, old, new, size }),
         }
     }
 
     #[inline]
     pub fn alloc64(&mut self, now: Timestamp, func: u32, old: u64, new: u64, size: u64) {
-        match &mut self.here {
-            Some(recorder) => recorder.alloc64(now, func, old, new, size),
-            None => self.tell(Event::Alloc64 { now, func, old, new, size }),
+        match self {
+            Seat::Here(recorder) => recorder.alloc64(now, func, old, new, size),
+            _ => self.tell(Event::Alloc64 { now, func, old, new, size }),
         }
     }
 
     pub fn grow(&mut self, now: Timestamp, func: u32, memory: u32, delta: u32, result: u32) {
-        match &mut self.here {
-            Some(recorder) => recorder.grow(now, func, memory, delta, result),
-            None => self.tell(Event::Grow { now, func, memory, delta, result }),
+        match self {
+            Seat::Here(recorder) => recorder.grow(now, func, memory, delta, result),
+            _ => self.tell(Event::Grow { now, func, memory, delta, result }),
         }
     }
 
     pub fn grow64(&mut self, now: Timestamp, func: u32, memory: u32, delta: u64, result: u64) {
-        match &mut self.here {
-            Some(recorder) => recorder.grow64(now, func, memory, delta, result),
-            None => self.tell(Event::Grow64 { now, func, memory, delta, result }),
+        match self {
+            Seat::Here(recorder) => recorder.grow64(now, func, memory, delta, result),
+            _ => self.tell(Event::Grow64 { now, func, memory, delta, result }),
         }
     }
 
     fn open(&mut self, event: impl FnOnce(u32) -> Event) -> u32 {
-        self.desk.as_mut().map_or(0, |desk| desk.open(event))
+        self.desk().map_or(0, |desk| desk.open(event))
     }
 
     fn tell(&mut self, event: Event) {
-        if let Some(desk) = &mut self.desk {
+        if let Some(desk) = self.desk() {
             desk.tell(event);
         }
     }
