@@ -88,8 +88,7 @@ enum Command {
 struct Append {
     payload: Bytes,
     done: oneshot::Sender<Result<u64, AppendError>>,
-    /// Given back when it is done.
-    _room: tokio::sync::OwnedSemaphorePermit,
+    room: tokio::sync::OwnedSemaphorePermit,
 }
 
 impl Log {
@@ -113,7 +112,7 @@ impl Log {
         let bytes = u32::try_from(payload.len()).expect("it was just measured");
         let room = self.room.clone().try_acquire_many_owned(bytes).map_err(|_| AppendError::Busy)?;
         let (done, outcome) = oneshot::channel();
-        let append = Command::Append(Append { payload, done, _room: room });
+        let append = Command::Append(Append { payload, done, room });
         self.commands.try_send(append).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::Busy,
             mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
@@ -207,8 +206,11 @@ impl Committer {
                     other => {
                         self.commit(&mut waiting);
                         if let Some(closed) = self.obey(other) {
+                            let kept = self.store.keep_positions([]);
+                            // Who hears that it is closed may open it again.
+                            drop(self);
                             // Whoever asked may be gone.
-                            let _ = closed.send(self.store.keep_positions([]));
+                            let _ = closed.send(kept);
                             return;
                         }
                     }
@@ -259,9 +261,11 @@ impl Committer {
         };
         *self.state.error.lock().unwrap_or_else(PoisonError::into_inner) = error.as_ref().map(ToString::to_string);
         let first = outcome.map_or(0, |numbers| numbers.start);
-        for (sequence, append) in (first..).zip(waiting.drain(..)) {
+        for (sequence, Append { done, room, .. }) in (first..).zip(waiting.drain(..)) {
+            // Before it is told, so that it can append again at once.
+            drop(room);
             // A client that went away is not told.
-            let _ = append.done.send(error.clone().map_or(Ok(sequence), Err));
+            let _ = done.send(error.clone().map_or(Ok(sequence), Err));
         }
     }
 }
