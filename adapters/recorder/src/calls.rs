@@ -35,9 +35,9 @@ impl Recorder {
             Some(caller)
                 if function != NONE
                     && !caller.is(flag::SCOPE | flag::BEGIN)
-                    && self.lane.frames.len() < self.depth_max.min(self.lane.frames.capacity())
-                    && let Some(node) = self.tree.cached_child(caller.node, function) =>
+                    && self.lane.frames.len() < self.depth_max.min(self.lane.frames.capacity()) =>
             {
+                let node = self.tree.child(caller.node, function);
                 self.push(now, id, function, node, 0)
             }
             _ => self.open_any_call(now, id),
@@ -57,6 +57,30 @@ impl Recorder {
             }
             _ => self.close_any_call(now, id, token),
         }
+    }
+
+    /// A call that took no time and called nothing: what opening and closing its frame would do, without the frame. False, and nothing
+    /// is done, where that would not be all.
+    #[inline]
+    pub(crate) fn instant_call(&mut self, id: u32) -> bool {
+        let function = self.functions.place(id);
+        let Some(caller) = self.lane.frames.last() else { return false };
+        if function == NONE
+            || caller.is(flag::SCOPE | flag::BEGIN)
+            || self.lane.frames.len() >= self.depth_max
+            || self.config.spans.min_duration_ns == 0
+            || self.functions.met[function as usize].flags & flag::LISTED != 0
+        {
+            return false;
+        }
+        let node = self.tree.child(caller.node, function);
+        let met = &mut self.functions.met[function as usize];
+        met.entered += 1;
+        self.sequence = self.sequence.wrapping_add(1);
+        if self.flight.closed(Closed { duration: 0, own: 0, function, outermost: false, node }) {
+            self.settle();
+        }
+        true
     }
 
     /// Hook `begin`: opens a boundary.
@@ -143,7 +167,7 @@ impl Recorder {
         Some(depth)
     }
 
-    /// A call of a function that its caller did not call last, or on an empty lane, above a boundary, where there is no room.
+    /// A call of a function that was not met, or on an empty lane, above a boundary, where there is no room.
     #[inline(never)]
     fn open_any_call(&mut self, now: u64, id: u32) -> u32 {
         let Some(function) = self.meet(id) else { return 0 };

@@ -58,19 +58,14 @@ impl Tree {
         tree
     }
 
-    /// The node of a function called from this node.
-    pub(crate) fn child(&mut self, parent: u32, function: u32) -> u32 {
-        self.cached_child(parent, function).unwrap_or_else(|| self.find_child(parent, function))
-    }
-
-    /// The node of a function called from this node, if it was the last one to be called from it, or if there is no other.
+    /// The node of a function called from this node: mostly the one that was the last to be called from it.
     #[inline]
-    pub(crate) fn cached_child(&self, parent: u32, function: u32) -> Option<u32> {
+    pub(crate) fn child(&mut self, parent: u32, function: u32) -> u32 {
         let Node { cached, cached_function, .. } = self.nodes[parent as usize];
         if cached > OVERFLOW && cached_function == function {
-            return Some(cached);
+            return cached;
         }
-        (parent == OVERFLOW).then_some(OVERFLOW)
+        if parent == OVERFLOW { OVERFLOW } else { self.find_child(parent, function) }
     }
 
     #[inline]
@@ -96,6 +91,7 @@ impl Tree {
         self.children.clear();
     }
 
+    #[inline(never)]
     fn find_child(&mut self, parent: u32, function: u32) -> u32 {
         let key = u64::from(parent) << 32 | u64::from(function);
         let child = match self.children.get(key) {

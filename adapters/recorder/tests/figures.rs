@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::metrics::v1::{exemplar, metric::Data};
 use serde_json::json;
 use support::random::Random;
 use waspect_abi::manifest::Function;
+use waspect_abi::ring::{self, CLOCK_UNIT_LOG2, Record};
 use waspect_abi::{BuildId, Manifest};
 use waspect_recorder::{Aggregator, Config, Outcome, Recorder, Resource, Temporality, Timestamp, Weight};
 
@@ -302,4 +303,47 @@ fn a_drained_recorder_serves_instance_after_instance_under_the_same_ids() {
     assert_eq!((module.live_bytes, module.memory_bytes_max), (0, 65_536));
     let function = &snapshot.functions[0];
     assert_eq!((function.name.as_str(), function.calls, function.live_bytes, function.allocations), ("b", 100, 0, 100));
+}
+
+/// Records that come one by one are frames that open and close; in one batch, calls that took no time need none.
+#[test]
+fn calls_without_a_frame_are_told_as_those_with_one() {
+    const CALLS: u32 = 20_000;
+    let mut config = Config::default();
+    config.spans.min_duration_ns = 8 << CLOCK_UNIT_LOG2;
+    config.spans.always = vec!["h".to_owned()];
+    let mut random = Random(5);
+    let mut records = Vec::new();
+    let mut open = Vec::new();
+    let mut clock = 0;
+    while records.len() < 2 * CALLS as usize {
+        let record = match open.pop() {
+            Some(token) if random.below(2) == 0 => Record::Exit(token),
+            innermost => {
+                open.extend(innermost);
+                open.push(ring::token(records.len() as u32));
+                Record::Enter(random.below(4) as u32)
+            }
+        };
+        clock += u64::from(random.below(3) == 0);
+        records.push(u64::from(record.word()) << 32 | clock);
+    }
+    let time = |record: u64| Timestamp((record & u64::from(u32::MAX)) << CLOCK_UNIT_LOG2);
+    let end = time(clock);
+    let told = |batch: usize| {
+        let (mut recorder, mut aggregator) = start(&config, &["f", "g", "h", "i"]);
+        let scope = recorder.scope_begin(Timestamp(0), 0, None);
+        let outer = recorder.enter(Timestamp(0), 0);
+        for (at, records) in (0..).step_by(batch).zip(records.chunks(batch)) {
+            recorder.ring(time(records[records.len() - 1]), 0, at, records);
+        }
+        recorder.exit(end, 0, outer);
+        recorder.scope_end(end, scope, &Outcome::Returned);
+        aggregator.merge(recorder.drain(end));
+        let spans = aggregator.take_traces().expect("a scope is a span").bytes;
+        (spans, aggregator.metrics(end.0).bytes, aggregator.profile().folded(Weight::Calls))
+    };
+    let with_frames = told(1);
+    assert!(with_frames.2.lines().count() > 100, "{}", with_frames.2);
+    assert!(told(records.len()) == with_frames);
 }
