@@ -1,15 +1,12 @@
 //! Runs real guests under WASI preview 1, with and without the hooks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, Result, Store, Val, format_err};
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi::random::Deterministic;
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, I32Exit, WasiCtxBuilder};
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
 
 use waspect_abi::BuildId;
+use waspect_verify::reproducible;
 
 use crate::engine;
 use crate::facts::Facts;
@@ -72,9 +69,8 @@ pub fn record(module: &Module, original: &[u8], drive: Drive<'_>, tape: Option<T
     let stdout = MemoryOutputPipe::new(OUTPUT_BYTES_MAX);
     let mut builder = WasiCtxBuilder::new();
     builder.stdout(stdout.clone()).arg("guest");
-    // pii-shield salts what it hides with random bytes, Go asks for the time: let them be the same in every run.
-    builder.secure_random(Deterministic::new((0..=255).collect()));
-    builder.wall_clock(Ticking::from(CALENDAR)).monotonic_clock(Ticking::default());
+    // pii-shield salts what it hides with random bytes, Go asks for the time.
+    reproducible::give(&mut builder);
     if let Drive::Command(arguments) = drive {
         builder.args(arguments);
     }
@@ -155,48 +151,6 @@ fn instantiate(
     mock.scope_begin();
     let instance = linker.instantiate(&mut store, module)?;
     Ok((store, instance))
-}
-
-/// A clock that goes on by one tick whenever it is read.
-#[derive(Default)]
-struct Ticking {
-    now_ns: AtomicU64,
-}
-
-const TICK: Duration = Duration::from_millis(1);
-/// When the calendar begins.
-const CALENDAR: Duration = Duration::from_secs(1_700_000_000);
-
-impl From<Duration> for Ticking {
-    fn from(now: Duration) -> Ticking {
-        Ticking { now_ns: AtomicU64::new(now.as_nanos() as u64) }
-    }
-}
-
-impl Ticking {
-    fn tick(&self) -> Duration {
-        Duration::from_nanos(self.now_ns.fetch_add(TICK.as_nanos() as u64, Ordering::Relaxed)) + TICK
-    }
-}
-
-impl HostWallClock for Ticking {
-    fn resolution(&self) -> Duration {
-        TICK
-    }
-
-    fn now(&self) -> Duration {
-        self.tick()
-    }
-}
-
-impl HostMonotonicClock for Ticking {
-    fn resolution(&self) -> u64 {
-        TICK.as_nanos() as u64
-    }
-
-    fn now(&self) -> u64 {
-        self.tick().as_nanos() as u64
-    }
 }
 
 fn steer(store: &mut Store<Host>, instance: Instance, drive: Drive<'_>) -> Result<String> {

@@ -23,23 +23,16 @@ const STACK_BYTES: usize = 4 << 20;
 
 /// Generated modules among which a seeded fault must show.
 const MUTANT_SEEDS: u64 = 500;
-/// Faults that the first 500 generated modules show. The spec suite shows every one, in `mutants`.
-const SHOWN: [Mutant; 15] = [
-    Mutant::CallIndexOffByOne,
-    Mutant::ReturnDepthShort,
-    Mutant::ExitMissedAtEnd,
-    Mutant::ExitMissedAtReturn,
-    Mutant::ExitMissedBeforeTailCall,
-    Mutant::WrapMissed,
-    Mutant::ConstExprMissed,
-    Mutant::ExportMissed,
-    Mutant::RefFuncMissed,
-    Mutant::GateInverted,
-    Mutant::CountMissed,
-    Mutant::IdentityBroken,
-    Mutant::StartMissed,
-    Mutant::EndMissed,
-    Mutant::GrowResultLost,
+/// Faults that the first 500 generated modules do not show, each with the reason. The spec suite shows every one, in `mutants`.
+const UNSHOWN: [(Mutant, &str); 5] = [
+    (
+        Mutant::ElementMissed,
+        "of a table shows which entries are exported functions, and generated code hardly calls through one",
+    ),
+    (Mutant::UnwindMissed, "generated code hardly catches what it throws"),
+    (Mutant::FlushMissed, "it is of mode ring"),
+    (Mutant::CursorStands, "it is of mode ring"),
+    (Mutant::CompanyIgnored, "it is of mode ring"),
 ];
 /// Fuel of one call of the original.
 const FUEL: u64 = 20_000;
@@ -100,7 +93,9 @@ fn generated_modules_do_the_same_before_and_after() {
 #[test]
 fn seeded_faults_are_noticed() {
     let engine = engine::fidelity(STACK_BYTES);
-    let noticed = parallel::map(&SHOWN, |&mutant| {
+    let excused = |mutant: &Mutant| UNSHOWN.iter().any(|(unshown, _)| unshown == mutant);
+    let shown: Vec<Mutant> = Mutant::ALL.into_iter().filter(|mutant| !excused(mutant)).collect();
+    let noticed = parallel::map(&shown, |&mutant| {
         let subjects = [Subject::calls(), Subject::counts()].map(|subject| subject.with_mutant(mutant));
         (0..MUTANT_SEEDS).find(|&seed| {
             let mut tally = Tally::default();
@@ -109,8 +104,8 @@ fn seeded_faults_are_noticed() {
             catch_unwind(ran).is_err() || !tally.differences.is_empty()
         })
     });
-    let missed: Vec<_> = SHOWN.iter().zip(&noticed).filter(|(_, seed)| seed.is_none()).map(|(it, _)| it).collect();
-    println!("F2: {} of {} seeded faults noticed", SHOWN.len() - missed.len(), Mutant::ALL.len());
+    let missed: Vec<_> = shown.iter().zip(&noticed).filter(|(_, seed)| seed.is_none()).map(|(it, _)| it).collect();
+    println!("F2: {} of {} seeded faults noticed", shown.len() - missed.len(), Mutant::ALL.len());
     assert!(missed.is_empty(), "faults that generated modules do not show: {missed:?}");
 }
 

@@ -32,6 +32,7 @@ pub mod observation;
 mod observe;
 mod open;
 pub mod random;
+pub mod reproducible;
 pub mod rings;
 mod side;
 pub mod tape;

@@ -17,21 +17,18 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use wasmtime::{
     AsContextMut, Caller, Engine, ExternType, Func, FuncType, ImportType, Instance, Linker, Module, Result, Store,
     format_err,
 };
+use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
-use wasmtime_wasi::random::Deterministic;
-use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtxBuilder};
 
 use crate::host::{Host, Outcome, show};
 use crate::imports::memory_in_words;
 use crate::mock::Proof;
+use crate::reproducible;
 use crate::trial::World;
 
 /// The module name of WASI preview 1.
@@ -39,10 +36,6 @@ pub(crate) const WASI_MODULE: &str = "wasi_snapshot_preview1";
 /// The memory that WASI works on.
 pub(crate) const MEMORY: &str = "memory";
 
-/// What a clock goes on by at each reading, in nanoseconds.
-const TICK_NS: u64 = 1_000_000;
-/// What the calendar shows at first: the beginning of 2026.
-const CALENDAR_NS: u64 = 1_767_225_600_000_000_000;
 /// Most bytes that a guest may print to one stream.
 const PRINTED_BYTES_MAX: usize = 64 << 20;
 
@@ -60,9 +53,7 @@ impl Wasi {
         builder.args(&world.arguments).envs(&world.environment);
         builder.stdin(MemoryInputPipe::new(world.stdin.clone()));
         builder.stdout(streams[0].clone()).stderr(streams[1].clone());
-        builder.monotonic_clock(Ticks::from(0)).wall_clock(Ticks::from(CALENDAR_NS));
-        builder.secure_random(Deterministic::new((0..=255).collect()));
-        builder.insecure_random(Deterministic::new((0..=255).rev().collect())).insecure_random_seed(1);
+        reproducible::give(&mut builder);
         builder.allow_blocking_current_thread(true);
         Wasi { context: builder.build_p1(), streams, shim: None }
     }
@@ -70,39 +61,6 @@ impl Wasi {
     /// What was printed to standard output and standard error.
     pub(crate) fn printed(&self) -> [Vec<u8>; 2] {
         self.streams.each_ref().map(|stream| stream.contents().to_vec())
-    }
-}
-
-/// A clock that goes on by one step at each reading.
-struct Ticks(AtomicU64);
-
-impl Ticks {
-    fn from(ns: u64) -> Ticks {
-        Ticks(AtomicU64::new(ns))
-    }
-
-    fn read(&self) -> u64 {
-        self.0.fetch_add(TICK_NS, Ordering::Relaxed)
-    }
-}
-
-impl HostMonotonicClock for Ticks {
-    fn resolution(&self) -> u64 {
-        TICK_NS
-    }
-
-    fn now(&self) -> u64 {
-        self.read()
-    }
-}
-
-impl HostWallClock for Ticks {
-    fn resolution(&self) -> Duration {
-        Duration::from_nanos(TICK_NS)
-    }
-
-    fn now(&self) -> Duration {
-        Duration::from_nanos(self.read())
     }
 }
 
