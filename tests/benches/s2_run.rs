@@ -4,7 +4,9 @@
 //! cargo xtask bench s2_run
 //! ```
 //!
-//! SQLite and QuickJS are the real guests; `fib`, whose functions do nothing else than call each other, is the worst case.
+//! SQLite and QuickJS are the guests that the bar is for; `fib`, whose functions do nothing else than call each other, is the worst
+//! case. MicroPython, another QuickJS and pii-shield are real modules that no one here wrote.
+//!
 //! 'naive' is the same instrumented module with hooks as one would write them first: `Instant::now` and a growing `Vec`. The floors
 //! are what no recorder can be below: of `calls`, hooks that read the clock and do nothing else; of `ring`, records that nobody takes.
 
@@ -12,32 +14,32 @@ use std::fs;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use wasmtime::{AsContextMut, Caller, Engine, Instance, Linker, Module, Result, Store};
+use wasmtime::{Caller, Engine, Instance, Linker, Module, Result, Store};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use waspect_abi::hooks::{HOOK_MODULE, Hook};
 use waspect_abi::{COUNTER_SET_EXPORT, Manifest};
 use waspect_instrumenter::{Mode, Options, instrument};
-use waspect_tests::assets;
 use waspect_tests::bench::{Variant, compare};
+use waspect_tests::programs;
+use waspect_tests::wasi::{self, Drive};
 use waspect_wasmtime::{Config, Observe, Observer, add_to_linker, scope};
 
 const ROUNDS: usize = 11;
 const OUTPUT_BYTES_MAX: usize = 4 << 20;
 
-/// A guest, and how it is called: `_start` with arguments, or an export that takes a number.
-struct Guest {
-    name: &'static str,
-    arguments: &'static [&'static str],
-    invoke: Option<(&'static str, i32)>,
+/// Guests, and how they are driven.
+fn guests() -> Vec<(&'static str, Drive<'static>)> {
+    let mut guests = vec![
+        ("sqlite", Drive::Command(&["5000"])),
+        ("quickjs", Drive::Command(&["60"])),
+        ("fib", Drive::Invoke("fib", 27)),
+    ];
+    let real = ["micropython", "qjs-reactor", "pii-shield"];
+    guests.extend(programs::all().into_iter().filter(|(name, _)| real.contains(name)));
+    guests
 }
-
-const GUESTS: [Guest; 3] = [
-    Guest { name: "sqlite", arguments: &["5000"], invoke: None },
-    Guest { name: "quickjs", arguments: &["60"], invoke: None },
-    Guest { name: "fib", arguments: &[], invoke: Some(("fib", 27)) },
-];
 
 /// What is linked as the hooks.
 #[derive(Clone, Copy, PartialEq)]
@@ -59,7 +61,8 @@ struct State {
 
 /// A module that is ready to be called again and again, each time in a new instance.
 struct Prepared<'a> {
-    guest: &'a Guest,
+    name: &'static str,
+    drive: Drive<'static>,
     engine: &'a Engine,
     observer: &'a Observer,
     clock: quanta::Clock,
@@ -71,13 +74,13 @@ struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     fn new(
-        guest: &'a Guest,
+        (name, drive): (&'static str, Drive<'static>),
         engine: &'a Engine,
         observer: &'a Observer,
         mode: Option<Mode>,
         hooks: Hooks,
     ) -> Result<Self> {
-        let original = fs::read(assets::guest(guest.name))?;
+        let original = fs::read(programs::find(name))?;
         let (bytes, manifest) = match mode {
             None => (original, None),
             Some(mode) => {
@@ -102,13 +105,18 @@ impl<'a> Prepared<'a> {
             })?,
             Hooks::Waspect | Hooks::GatesClosed => add_to_linker(&mut linker, |state| &mut state.observe)?,
         }
-        Ok(Prepared { guest, engine, observer, clock: quanta::Clock::new(), module, manifest, linker, hooks })
+        // micropython's own imports; its program never calls them.
+        linker.define_unknown_imports_as_traps(&module)?;
+        Ok(Prepared { name, drive, engine, observer, clock: quanta::Clock::new(), module, manifest, linker, hooks })
     }
 
     /// One call in a new instance; the time of the call alone.
     fn round(&self) -> Result<Duration> {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(MemoryOutputPipe::new(OUTPUT_BYTES_MAX)).arg(self.guest.name).args(self.guest.arguments);
+        wasi.stdout(MemoryOutputPipe::new(OUTPUT_BYTES_MAX)).arg(self.name);
+        if let Drive::Command(arguments) = self.drive {
+            wasi.args(arguments);
+        }
         let state = State {
             wasi: wasi.build_p1(),
             observe: self.observer.observe(),
@@ -123,20 +131,11 @@ impl<'a> Prepared<'a> {
         let began = Instant::now();
         match self.hooks {
             Hooks::Waspect | Hooks::GatesClosed => {
-                scope(&mut store, |state| &mut state.observe, |store| self.call(store, instance))?;
+                scope(&mut store, |state| &mut state.observe, |store| wasi::steer(store, instance, self.drive))?
             }
-            Hooks::None | Hooks::Naive | Hooks::Floor => self.call(&mut store, instance)?,
-        }
+            Hooks::None | Hooks::Naive | Hooks::Floor => wasi::steer(&mut store, instance, self.drive)?,
+        };
         Ok(began.elapsed())
-    }
-
-    fn call(&self, mut store: impl AsContextMut, instance: Instance) -> Result<()> {
-        match self.guest.invoke {
-            Some((name, argument)) => {
-                instance.get_typed_func::<i32, i32>(&mut store, name)?.call(store, argument).map(drop)
-            }
-            None => instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(store, ()),
-        }
     }
 
     fn close_gates(&self, store: &mut Store<State>, instance: Instance) -> Result<()> {
@@ -183,7 +182,7 @@ fn main() -> Result<()> {
     // No budget: the governor would close the gates that are to be measured.
     let config = Config { overhead_budget: f64::INFINITY, ..Config::default() };
     let observer = Observer::builder().recording(config).build()?;
-    for guest in &GUESTS {
+    for guest in guests() {
         let prepare = |mode, hooks| Prepared::new(guest, &engine, &observer, mode, hooks);
         let subjects = [
             ("uninstrumented", prepare(None, Hooks::None)?),
@@ -199,7 +198,7 @@ fn main() -> Result<()> {
             .iter()
             .map(|(name, prepared)| Variant::new(name, || prepared.round().expect("the guest runs")))
             .collect();
-        let ratios = compare(guest.name, ROUNDS, &mut variants);
+        let ratios = compare(guest.0, ROUNDS, &mut variants);
         println!("  the naive way takes {:.2} times as long as ours", ratios[7] / ratios[4]);
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Runs real guests under WASI preview 1, with and without the hooks.
 
-use wasmtime::{Config, Engine, Instance, Linker, Module, OptLevel, Result, Store, Val, format_err};
+use wasmtime::{AsContextMut, Config, Engine, Instance, Linker, Module, OptLevel, Result, Store, Val, format_err};
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
@@ -153,53 +153,54 @@ fn instantiate(
     Ok((store, instance))
 }
 
-fn steer(store: &mut Store<Host>, instance: Instance, drive: Drive<'_>) -> Result<String> {
+/// Drives an instance; what it gives back is as [`Ran::output`].
+pub fn steer(mut store: impl AsContextMut, instance: Instance, drive: Drive<'_>) -> Result<String> {
     match drive {
-        Drive::Command(_) => call(store, instance, "_start", &[]).map(|_| String::new()),
-        Drive::Invoke(name, argument) => Ok(format!("{:?}", call(store, instance, name, &[argument])?)),
+        Drive::Command(_) => call(&mut store, instance, "_start", &[]).map(|_| String::new()),
+        Drive::Invoke(name, argument) => Ok(format!("{:?}", call(&mut store, instance, name, &[argument])?)),
         Drive::QuickJs(arguments) => {
-            call(store, instance, "_initialize", &[])?;
+            call(&mut store, instance, "_initialize", &[])?;
             let mut texts = vec!["qjs"];
             texts.extend(arguments);
             let mut pointers = Vec::new();
             for text in &texts {
-                let address = place(store, instance, "malloc", &[text.as_bytes(), b"\0"].concat())?;
+                let address = place(&mut store, instance, "malloc", &[text.as_bytes(), b"\0"].concat())?;
                 pointers.extend(address.to_le_bytes());
             }
-            let argv = place(store, instance, "malloc", &pointers)?;
-            Ok(format!("{:?}", call(store, instance, "qjs_init_argv", &[texts.len() as i32, argv])?))
+            let argv = place(&mut store, instance, "malloc", &pointers)?;
+            Ok(format!("{:?}", call(&mut store, instance, "qjs_init_argv", &[texts.len() as i32, argv])?))
         }
         Drive::PiiShield(texts) => {
-            call(store, instance, "_initialize", &[])?;
-            texts.iter().map(|text| redact(store, instance, text)).collect()
+            call(&mut store, instance, "_initialize", &[])?;
+            texts.iter().map(|text| redact(&mut store, instance, text)).collect()
         }
     }
 }
 
 /// One text through pii-shield's `redact`, which gives address and length in one `i64`.
-fn redact(store: &mut Store<Host>, instance: Instance, text: &str) -> Result<String> {
-    let address = place(store, instance, "allocate", text.as_bytes())?;
-    let redact = instance.get_typed_func::<(i32, i32), u64>(&mut *store, "redact")?;
-    let packed = redact.call(&mut *store, (address, text.len() as i32))?;
-    let memory = instance.get_memory(&mut *store, "memory").ok_or_else(|| format_err!("no memory"))?;
+fn redact(mut store: impl AsContextMut, instance: Instance, text: &str) -> Result<String> {
+    let address = place(&mut store, instance, "allocate", text.as_bytes())?;
+    let redact = instance.get_typed_func::<(i32, i32), u64>(&mut store, "redact")?;
+    let packed = redact.call(&mut store, (address, text.len() as i32))?;
+    let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| format_err!("no memory"))?;
     let mut bytes = vec![0; packed as u32 as usize];
-    memory.read(&*store, (packed >> 32) as usize, &mut bytes)?;
+    memory.read(&store, (packed >> 32) as usize, &mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned() + "\n")
 }
 
 /// Copies bytes to where the guest's own allocator puts them.
-fn place(store: &mut Store<Host>, instance: Instance, allocator: &str, bytes: &[u8]) -> Result<i32> {
-    let address = call(store, instance, allocator, &[bytes.len() as i32])?;
+fn place(mut store: impl AsContextMut, instance: Instance, allocator: &str, bytes: &[u8]) -> Result<i32> {
+    let address = call(&mut store, instance, allocator, &[bytes.len() as i32])?;
     let address = address.ok_or_else(|| format_err!("`{allocator}` gives no address"))?;
-    let memory = instance.get_memory(&mut *store, "memory").ok_or_else(|| format_err!("no memory"))?;
-    memory.write(&mut *store, address as u32 as usize, bytes)?;
+    let memory = instance.get_memory(&mut store, "memory").ok_or_else(|| format_err!("no memory"))?;
+    memory.write(&mut store, address as u32 as usize, bytes)?;
     Ok(address)
 }
 
-fn call(store: &mut Store<Host>, instance: Instance, name: &str, arguments: &[i32]) -> Result<Option<i32>> {
-    let func = instance.get_func(&mut *store, name).ok_or_else(|| format_err!("no export `{name}`"))?;
+fn call(mut store: impl AsContextMut, instance: Instance, name: &str, arguments: &[i32]) -> Result<Option<i32>> {
+    let func = instance.get_func(&mut store, name).ok_or_else(|| format_err!("no export `{name}`"))?;
     let arguments: Vec<Val> = arguments.iter().map(|&argument| Val::I32(argument)).collect();
-    let mut results = vec![Val::I32(0); func.ty(&*store).results().len()];
-    func.call(&mut *store, &arguments, &mut results)?;
+    let mut results = vec![Val::I32(0); func.ty(&store).results().len()];
+    func.call(&mut store, &arguments, &mut results)?;
     Ok(results.first().and_then(Val::i32))
 }
