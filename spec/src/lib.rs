@@ -3,6 +3,10 @@
 //! The rules are in `spec/abi.md`. This crate knows no rewriter, no recorder and no runtime, and depends on nothing else of
 //! ours.
 
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
 pub mod hooks;
 pub mod manifest;
 pub mod ring;

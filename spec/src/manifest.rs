@@ -1,9 +1,13 @@
 //! The manifest: what an instrumented module tells about itself, and its codec.
 //!
 //! It is a protocol-buffers message, so that any language reads it and old readers skip what is new. Every reader treats it
-//! as hostile input: [`Manifest::decode`] refuses what exceeds the limits before it allocates for it.
+//! as hostile input: [`Manifest::decode_bytes`] refuses what exceeds the limits before it allocates for it.
 
-use std::fmt;
+mod read;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
 
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -178,6 +182,12 @@ impl BuildId {
         BuildId((high as u64) << 32 | low as u64)
     }
 
+    /// Sixteen hexadecimal digits.
+    pub fn hex(self) -> String {
+        let digit = |at: u32| char::from_digit((self.0 >> (60 - 4 * at)) as u32 & 15, 16);
+        (0..16).filter_map(digit).collect()
+    }
+
     /// The two halves that the `module` hook passes, high half first.
     pub const fn halves(self) -> (u32, u32) {
         ((self.0 >> 32) as u32, self.0 as u32)
@@ -186,7 +196,7 @@ impl BuildId {
 
 impl fmt::Display for BuildId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(&self.hex())
     }
 }
 
@@ -198,7 +208,7 @@ pub enum ManifestError {
     TooLong(usize),
     /// Not a protocol-buffers message of this shape.
     #[error("manifest cannot be read: {0}; instrument the original module again")]
-    Malformed(String),
+    Malformed(&'static str),
     /// A list or a string beyond its limit, or out of order.
     #[error("manifest cannot be trusted: {0}; instrument the original module again")]
     Invalid(&'static str),
@@ -229,7 +239,7 @@ impl Manifest {
         if bytes.len() > MANIFEST_BYTES_MAX {
             return Err(ManifestError::TooLong(bytes.len()));
         }
-        let manifest = Manifest::decode(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let manifest = read::manifest(bytes)?;
         manifest.check()?;
         Ok(manifest)
     }
@@ -252,10 +262,10 @@ impl Manifest {
     }
 
     /// The name to show for a type of objects: never empty.
-    pub fn object_name(&self, index: u32) -> std::borrow::Cow<'_, str> {
+    pub fn object_name(&self, index: u32) -> alloc::borrow::Cow<'_, str> {
         let at = self.objects.binary_search_by_key(&index, |object| object.index);
         match at.map_or("", |at| self.objects[at].name.as_str()) {
-            "" => format!("type[{index}]").into(),
+            "" => unnamed("type", index).into(),
             name => name.into(),
         }
     }
@@ -301,10 +311,48 @@ impl Manifest {
 
 impl Function {
     /// The name to show: never empty.
-    pub fn display_name(&self) -> std::borrow::Cow<'_, str> {
+    pub fn display_name(&self) -> alloc::borrow::Cow<'_, str> {
         match self.name.as_str() {
-            "" => format!("func[{}]", self.index).into(),
+            "" => unnamed("func", self.index).into(),
             name => name.into(),
+        }
+    }
+}
+
+/// What has no name is called by its number: `func[12]`. Not by `format!`, whose machinery is large where every byte is downloaded.
+pub fn unnamed(kind: &str, index: u32) -> String {
+    let mut digits = [0; 10];
+    let (mut at, mut rest) = (digits.len(), index);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let mut name = String::from(kind);
+    name.push('[');
+    name.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    name.push(']');
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_name_is_called_by_its_number() {
+        for index in [0, 7, 10, 1_234_567_890, u32::MAX] {
+            assert_eq!(unnamed("func", index), format!("func[{index}]"));
+        }
+    }
+
+    #[test]
+    fn build_ids_are_sixteen_digits() {
+        for id in [0, 0xff, 0x0123_4567_89ab_cdef, u64::MAX] {
+            assert_eq!(BuildId(id).to_string(), format!("{id:016x}"));
         }
     }
 }

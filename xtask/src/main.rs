@@ -8,6 +8,7 @@ mod process;
 mod setup;
 mod stages;
 mod stamp;
+mod web;
 mod workspace;
 
 use std::process::{Command, ExitCode};

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{run, run_and_keep};
 use crate::setup::Part;
-use crate::{layers, workspace};
+use crate::{layers, web, workspace};
 
 /// Something to test.
 pub struct Stage {
@@ -51,8 +51,8 @@ pub fn all() -> Result<Vec<Stage>> {
     ];
     stages.push(Stage::new(
         "node",
-        "recorder.wasm in Node follows the vectors and instrumented modules",
-        &["targets", "modules"],
+        "recorder.wasm and the JavaScript adapter: vectors, boundaries, export, real modules; conformance in every runtime",
+        &["targets", "modules", "web", "runtimes"],
         |_| node(),
     ));
     for path in rust_files(&workspace::root().join("tests/tests"))? {
@@ -155,22 +155,37 @@ fn unit() -> Result<Vec<String>> {
     cargo(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// The recorder as Wasm, driven by a second host: by the vectors, and by modules that are really instrumented.
+/// The recorder as Wasm, driven by a second host: by the vectors, by modules that are really instrumented, and as the core of the
+/// adapter for JavaScript, by that one's own tests.
 fn node() -> Result<Vec<String>> {
-    let target = ["--target", "wasm32-unknown-unknown", "--profile", "wasm"];
-    cargo(&[&["build", "--package", "waspect-recorder-wasm"][..], &target].concat())?;
+    let recorder = web::recorder()?;
     cargo(&["build", "--workspace", "--all-targets"])?;
     let built = workspace::target();
-    let recorder = built.join("wasm32-unknown-unknown/wasm/waspect_recorder_wasm.wasm");
     let programs = [built.join("debug/waspect"), built.join("debug/examples/otlp_json")];
     let real = built.join("waspect/modules/as-sha256.wasm");
     let mut lines = Vec::new();
-    for (script, others) in [("vectors", &[][..]), ("drive", &[&programs[0], &programs[1], &real][..])] {
+    for (script, others) in [("size", &[][..]), ("vectors", &[]), ("drive", &[&programs[0], &programs[1], &real][..])] {
         let mut command = Command::new("node");
         command.current_dir(workspace::root()).arg(format!("adapters/recorder-wasm/node/{script}.mjs"));
         command.arg(&recorder).args(others);
         lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
     }
+    web::compile()?;
+    let runtimes = workspace::assets().join("runtimes/node_modules");
+    let mut command = Command::new("node");
+    command.current_dir(web::folder()).args(["--test", "--test-reporter=spec"]).args(web::tests()?);
+    command.env("WASPECT", &programs[0]).env("OTLP_JSON", &programs[1]);
+    command.env("README", workspace::root().join("README.md"));
+    command
+        .env("RUNTIMES", &runtimes)
+        .env("MODULES", built.join("waspect/modules"))
+        .env("PACKAGES", workspace::node_modules());
+    lines.extend(run_and_keep(&mut command, |line| ["pass ", "fail "].iter().any(|word| line.contains(word)))?);
+    let mut command = Command::new("node");
+    command.current_dir(workspace::root()).arg("tests/conformance/matrix.mjs");
+    command.arg(web::folder().join("test/conform.mjs")).arg(&runtimes);
+    command.env("WASPECT", &programs[0]).env("OTLP_JSON", &programs[1]);
+    lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
     Ok(lines)
 }
 

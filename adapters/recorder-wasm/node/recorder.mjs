@@ -12,7 +12,7 @@ const OUTCOMES = { returned: 0, trapped: 1, exited: 2, host_error: 3, fuel: 4, e
 /** Instantiates recorder.wasm; `clock.ns` is what it reads as the time, or what `clock.now` gives in milliseconds. */
 export async function load(path, clock) {
   const { instance } = await WebAssembly.instantiate(await readFile(path), {
-    "waspect/host": { now: clock.now ?? (() => clock.ns / 1e6) },
+    "waspect/host": { now: clock.now ?? (() => clock.ns / 1e6), boundary() {} },
   });
   const wasm = instance.exports;
   // The address first: making room may grow the memory, which detaches the buffer that was there before.
@@ -25,7 +25,7 @@ export async function load(path, clock) {
     read,
     configure(options, entropy, service, wallNs) {
       for (const [name, value] of Object.entries(options)) wasm.option(OPTIONS[name], value);
-      write(Buffer.concat([entropy, Buffer.from(service)]));
+      write(Buffer.concat([entropy, Buffer.from(`service.name\0${service}`)]));
       wasm.configure(wallNs / 1e6);
     },
     addManifest(bytes) {
@@ -40,7 +40,7 @@ export async function load(path, clock) {
       write(Buffer.from(text.join("\0")));
       wasm.scope_end(token, OUTCOMES[kind], code);
     },
-    traces: () => read(wasm.take_traces()),
+    traces: () => read(wasm.take_traces(0xffff_ffff)),
     metrics: (wallNs) => read(wasm.metrics(wallNs / 1e6)),
   };
 }

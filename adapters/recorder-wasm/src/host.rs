@@ -3,7 +3,10 @@
 //!
 //! SAFETY of every `no_mangle` below: the name is exported by no other item of the module.
 
-use std::sync::Arc;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use waspect_abi::Manifest;
 use waspect_recorder::{Aggregator, Interrupt, Outcome, Parent, Recorder, Resource, Temporality, Value};
@@ -43,7 +46,7 @@ extern "C" fn output() -> *const u8 {
 #[unsafe(no_mangle)]
 extern "C" fn option(option: u32, value: f64) {
     with(|state| {
-        let config = &mut state.config;
+        let config = state.config.get_or_insert_default();
         match option {
             OPTION_MIN_DURATION_NS => config.spans.min_duration_ns = value as u64,
             OPTION_PER_ROOT_MAX => config.spans.per_root_max = value as usize,
@@ -63,27 +66,34 @@ extern "C" fn option(option: u32, value: f64) {
     });
 }
 
-/// Begins. The buffer holds 16 random bytes, or fewer for none, which means no spans; then `service.name`.
+/// Begins. The buffer holds 16 random bytes, or fewer for none, which means no spans; then the resource's attributes, keys and
+/// values in turn, a zero byte between them.
 #[unsafe(no_mangle)]
 extern "C" fn configure(wall_unix_ms: f64) {
     with(|state| {
-        let (entropy, name) = match state.buffer.split_first_chunk::<16>() {
-            Some((entropy, name)) => (Some(*entropy), name),
+        let (entropy, texts) = match state.buffer.split_first_chunk::<16>() {
+            Some((entropy, texts)) => (Some(*entropy), texts),
             None => (None, [].as_slice()),
         };
-        let name = String::from_utf8_lossy(name).into_owned();
-        let attributes = vec![("service.name".to_owned(), Value::Text(name))];
-        state.config.preallocate = true;
-        let limits = &mut state.config.limits;
+        let mut texts = texts.split(|byte| *byte == 0).map(text);
+        let mut attributes = Vec::new();
+        while let (Some(key), Some(value)) = (texts.next(), texts.next()) {
+            attributes.push((key, Value::Text(value)));
+        }
+        let config = state.config.get_or_insert_default();
+        config.preallocate = true;
+        let limits = &mut config.limits;
         (limits.depth_max, limits.nodes_max) = (limits.depth_max.min(16_384), 8_192);
         (limits.histograms_max, limits.spans_max) = (512, 4_096);
         limits.allocations_max = 24_000;
-        state.recorder = Some(Recorder::new(&state.config, entropy));
-        state.aggregator = Some(Aggregator::new(&state.config, Resource { attributes }, nanoseconds(wall_unix_ms)));
+        let recorder = Recorder::new(config, entropy);
+        let aggregator = Aggregator::new(config, Resource { attributes }, nanoseconds(wall_unix_ms));
+        // They live as long as the instance: code that drops them would be dead weight.
+        core::mem::forget((state.recorder.replace(recorder), state.aggregator.replace(aggregator)));
     });
 }
 
-/// Adds the manifest in the buffer; 1 when it could be read.
+/// Adds the manifest in the buffer; 1 when it could be read. Before [`configure`] it can not.
 #[unsafe(no_mangle)]
 extern "C" fn add_manifest() -> u32 {
     with(|state| match (&mut state.recorder, Manifest::decode_bytes(&state.buffer)) {
@@ -112,9 +122,8 @@ extern "C" fn scope_begin(wall_unix_ms: f64, parent: u32) -> u32 {
 extern "C" fn scope_end(scope: u32, outcome: u32, code: i32) {
     let now = now();
     with(|state| {
-        let text = String::from_utf8_lossy(&state.buffer);
-        let mut parts = text.splitn(3, '\0').map(str::to_owned);
-        let mut part = || parts.next().unwrap_or_default();
+        let mut parts = state.buffer.splitn(3, |byte| *byte == 0);
+        let mut part = || text(parts.next().unwrap_or_default());
         let outcome = match outcome {
             1 => Outcome::Trapped { code: part().into(), message: part(), backtrace: part() },
             2 => Outcome::Exited(code),
@@ -127,6 +136,17 @@ extern "C" fn scope_end(scope: u32, outcome: u32, code: i32) {
         };
         if let Some(recorder) = &mut state.recorder {
             recorder.scope_end(now, scope, &outcome);
+        }
+    });
+}
+
+/// `Recorder::close_lane`: the host knows that nothing runs on the current lane any more, but not how it ended.
+#[unsafe(no_mangle)]
+extern "C" fn close_lane() {
+    let now = now();
+    with(|state| {
+        if let Some(recorder) = &mut state.recorder {
+            recorder.close_lane(now, &Outcome::Returned);
         }
     });
 }
@@ -231,13 +251,12 @@ extern "C" fn gate_changes() -> u32 {
     })
 }
 
-/// `Aggregator::take_traces` after a [`tick`]: the request in the buffer, its length, 0 when there is none.
+/// `Aggregator::take_traces_within` after a [`tick`]: the request in the buffer, its length, 0 when there is none.
 #[unsafe(no_mangle)]
-extern "C" fn take_traces() -> u32 {
+extern "C" fn take_traces(bytes_max: u32) -> u32 {
     with(|state| {
-        let batch = state.aggregator.as_mut().and_then(Aggregator::take_traces);
-        state.buffer = batch.map(|batch| batch.bytes).unwrap_or_default();
-        state.buffer.len() as u32
+        let batch = state.aggregator.as_mut().and_then(|aggregator| aggregator.take_traces_within(bytes_max as usize));
+        state.give(batch)
     })
 }
 
@@ -246,15 +265,25 @@ extern "C" fn take_traces() -> u32 {
 extern "C" fn metrics(wall_unix_ms: f64) -> u32 {
     with(|state| {
         let batch = state.aggregator.as_mut().map(|aggregator| aggregator.metrics(nanoseconds(wall_unix_ms)));
-        state.buffer = batch.map(|batch| batch.bytes).unwrap_or_default();
-        state.buffer.len() as u32
+        state.give(batch)
     })
+}
+
+/// Hosts write UTF-8; what is none is empty.
+fn text(bytes: &[u8]) -> String {
+    core::str::from_utf8(bytes).unwrap_or_default().to_owned()
+}
+
+/// Spans or data points in the request that was taken last.
+#[unsafe(no_mangle)]
+extern "C" fn items() -> u32 {
+    with(|state| state.items)
 }
 
 fn read_parent(buffer: &[u8]) -> Option<Parent> {
     let (trace_id, rest) = buffer.split_first_chunk::<16>()?;
     let (span_id, rest) = rest.split_first_chunk::<8>()?;
     let (flags, state) = rest.split_first()?;
-    let trace_state = String::from_utf8_lossy(state).into_owned();
+    let trace_state = text(state);
     Some(Parent { trace_id: *trace_id, span_id: *span_id, flags: *flags, trace_state })
 }

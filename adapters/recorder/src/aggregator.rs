@@ -1,5 +1,10 @@
 //! The aggregator: one a process. It merges deltas and hands out figures; it knows no recorder's inside, no clock, no socket.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
 use crate::catalog::Catalog;
 use crate::delta::Delta;
 use crate::drops::Drops;
@@ -15,6 +20,9 @@ use crate::{Config, DropReason, Profile, Resource, Untimed};
 
 /// Encoded spans that wait to be taken, in bytes; what comes on top is dropped and counted.
 const SPAN_BYTES_MAX: usize = 32 << 20;
+
+/// What a request is longer than its resource and its items, at most.
+const ENVELOPE: usize = 256;
 
 /// Most codes and functions of errors.
 const ERRORS_MAX: usize = 1_000;
@@ -140,12 +148,22 @@ impl Aggregator {
 
     /// The spans since the last call, as one `ExportTraceServiceRequest`. None when there are none.
     pub fn take_traces(&mut self) -> Option<Batch> {
-        if self.spans.is_empty() {
-            return None;
+        self.take_traces_within(usize::MAX)
+    }
+
+    /// The oldest of them, in so many bytes, and at least one; the rest waits. For senders that may not say everything at once.
+    pub fn take_traces_within(&mut self, bytes_max: usize) -> Option<Batch> {
+        let (mut cut, mut items) = (0, 0);
+        while let Some(len) = otlp::item_len(&self.spans[cut..]) {
+            if items > 0 && self.resource.len() + ENVELOPE + cut + len > bytes_max {
+                break;
+            }
+            (cut, items) = (cut + len, items + 1);
         }
-        let bytes = otlp::request(&self.resource, &self.spans);
-        self.spans.clear();
-        Some(Batch { bytes, items: std::mem::take(&mut self.spans_waiting) })
+        let bytes = (items > 0).then(|| otlp::request(&self.resource, &self.spans[..cut]))?;
+        self.spans.drain(..cut);
+        self.spans_waiting -= items;
+        Some(Batch { bytes, items })
     }
 
     /// The merged call tree.

@@ -1,6 +1,6 @@
 //! Calls: frames that open and close (rules T, C, B and U).
 
-use std::sync::Arc;
+use alloc::sync::Arc;
 
 use waspect_abi::semconv::DropReason;
 

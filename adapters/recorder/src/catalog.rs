@@ -1,8 +1,12 @@
 //! Every module and function of the process, with its figures: what deltas are merged into.
 
-use std::sync::Arc;
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
-use waspect_abi::manifest::{Kind, Mode};
+use waspect_abi::manifest::{self, Kind, Mode};
 use waspect_abi::{BuildId, Manifest};
 
 use crate::Config;
@@ -208,13 +212,8 @@ impl Function {
                 self.line = entry.line;
                 self.import = entry.kind == Kind::Import as i32;
             }
-            None => self.name = unnamed(self.index),
+            None => self.name = manifest::unnamed("func", self.index),
         }
         self.named = Named::new(&self.name, &module.name, &self.file, self.line);
     }
-}
-
-/// The name of a function that nothing names (M5).
-fn unnamed(index: u32) -> String {
-    waspect_abi::manifest::Function { index, ..Default::default() }.display_name().into_owned()
 }

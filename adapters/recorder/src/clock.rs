@@ -30,7 +30,7 @@ impl Clock {
 
     /// Readings that went back, since the last call.
     pub(crate) fn take_steps_back(&mut self) -> u64 {
-        std::mem::take(&mut self.steps_back)
+        core::mem::take(&mut self.steps_back)
     }
 
     #[cold]

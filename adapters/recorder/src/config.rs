@@ -1,5 +1,8 @@
 //! What a host decides before it records. Plain data with defaults; this module reads no environment.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 /// Options of [`Recorder`](crate::Recorder) and [`Aggregator`](crate::Aggregator). Both get the same one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {

@@ -1,5 +1,7 @@
 //! Trace contexts that cross the boundary of the guest, both ways. W3C headers are read and written by adapters.
 
+use alloc::string::String;
+
 /// The host's span context at a boundary: the parent of what the guest does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parent {

@@ -1,6 +1,8 @@
 //! What a recorder hands to the aggregator: plain data. How it came about and where it goes is not its business.
 
-use std::sync::Arc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use waspect_abi::{BuildId, Manifest};
 

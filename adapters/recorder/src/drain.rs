@@ -1,5 +1,8 @@
 //! Handing over what was recorded.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use waspect_abi::semconv::DropReason;
 
 use crate::delta::{Delta, FunctionDelta, HistogramDelta, ModuleDelta, NodeDelta, ObjectDelta};
@@ -21,10 +24,10 @@ impl Recorder {
         self.flush_open_roots(now);
         self.drops.add(DropReason::Clock, self.clock.take_steps_back());
         let mut delta = Delta {
-            spans: std::mem::take(&mut self.spans),
-            errors: std::mem::take(&mut self.errors),
-            busy: std::mem::take(&mut self.busy),
-            resolution_ns: std::mem::take(&mut self.resolution_ns),
+            spans: core::mem::take(&mut self.spans),
+            errors: core::mem::take(&mut self.errors),
+            busy: core::mem::take(&mut self.busy),
+            resolution_ns: core::mem::take(&mut self.resolution_ns),
             ..Delta::default()
         };
         self.drain_modules(&mut delta);
@@ -32,14 +35,14 @@ impl Recorder {
         self.drain_nodes(&mut delta, &mut places);
         self.drain_objects(&mut delta, &mut places);
         self.name_functions(&mut delta, &mut places);
-        delta.drops = std::mem::take(&mut self.drops);
+        delta.drops = core::mem::take(&mut self.drops);
         self.clean_up();
         delta
     }
 
     fn flush_open_roots(&mut self, now: u64) {
         let limits = &self.config.limits;
-        for lane in std::iter::once(&mut self.lane).chain(self.parked.iter_mut()) {
+        for lane in core::iter::once(&mut self.lane).chain(self.parked.iter_mut()) {
             if let Some(bottom) = lane.roots.first_mut() {
                 self.busy = self.busy.saturating_add(now.saturating_sub(bottom.busy_from));
                 bottom.busy_from = now;
@@ -81,10 +84,10 @@ impl Recorder {
         }
         for instance in self.instances.all.iter_mut().filter(|instance| !(instance.ended && instance.ids == 0)) {
             let module = &mut delta.modules[instance.module as usize];
-            module.started += u64::from(!std::mem::replace(&mut instance.told, true));
+            module.started += u64::from(!core::mem::replace(&mut instance.told, true));
             module.memory_max = module.memory_max.max(instance.memory);
             module.live_max = module.live_max.max(instance.heap.bytes_max);
-            let figures = std::mem::take(&mut instance.figures);
+            let figures = core::mem::take(&mut instance.figures);
             module.figures.grown = module.figures.grown.saturating_add(figures.grown);
             module.figures.grow_failures += figures.grow_failures;
             module.figures.allocation_failures += figures.allocation_failures;
@@ -97,7 +100,7 @@ impl Recorder {
                 // Told; it waits to be cleaned up.
                 instance.ids = 0;
             }
-            let change = |now: u64, told: &mut u64| (now as i64).wrapping_sub(std::mem::replace(told, now) as i64);
+            let change = |now: u64, told: &mut u64| (now as i64).wrapping_sub(core::mem::replace(told, now) as i64);
             module.memory = module.memory.wrapping_add(change(instance.memory, &mut instance.memory_told));
             module.live = module.live.wrapping_add(change(instance.heap.bytes, &mut instance.live_told));
         }
@@ -109,7 +112,7 @@ impl Recorder {
         let mut places = vec![NONE; self.functions.met.len()];
         for (place, function) in self.functions.met.iter_mut().enumerate() {
             let calls = function.calls();
-            let heap = std::mem::take(&mut function.heap);
+            let heap = core::mem::take(&mut function.heap);
             if calls == function.told && function.closed == 0 && function.own == 0 && heap == HeapFigures::default() {
                 continue;
             }
@@ -122,12 +125,12 @@ impl Recorder {
                 module: self.instances.all[function.instance as usize].module,
                 index: function.index,
                 figures: FunctionFigures {
-                    calls: calls - std::mem::replace(&mut function.told, calls),
-                    closed: std::mem::take(&mut function.closed),
-                    total: std::mem::take(&mut function.total),
-                    own: std::mem::take(&mut function.own),
-                    errors: std::mem::take(&mut function.errors),
-                    unwound: std::mem::take(&mut function.unwound),
+                    calls: calls - core::mem::replace(&mut function.told, calls),
+                    closed: core::mem::take(&mut function.closed),
+                    total: core::mem::take(&mut function.total),
+                    own: core::mem::take(&mut function.own),
+                    errors: core::mem::take(&mut function.errors),
+                    unwound: core::mem::take(&mut function.unwound),
                     heap,
                 },
                 live_max: function.live_max,
@@ -191,7 +194,7 @@ impl Recorder {
             span.function = self.name_function(span.function, functions, places);
             // Frames of one trap share their failure, but the trapping frame alone shows its flight recorder.
             if let (true, Some(failure)) = (span.exception, &mut span.failure) {
-                let failure = std::sync::Arc::make_mut(failure);
+                let failure = alloc::sync::Arc::make_mut(failure);
                 for (function, _) in &mut failure.flight {
                     *function = self.name_function(*function, functions, places);
                 }

@@ -16,6 +16,11 @@ impl Drops {
         *count = count.saturating_add(items);
     }
 
+    /// Sets a count; gives the one before.
+    pub(crate) fn replace(&mut self, reason: DropReason, items: u64) -> u64 {
+        core::mem::replace(&mut self.0[reason as usize], items)
+    }
+
     pub(crate) fn merge(&mut self, other: &Drops) {
         for (reason, items) in other.iter() {
             self.add(reason, items);

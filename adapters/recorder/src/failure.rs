@@ -1,6 +1,8 @@
 //! What an outcome means for the spans and calls that it closes: status, `error.type`, message.
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::{Interrupt, Outcome};
 

@@ -44,7 +44,7 @@ impl Flight {
     pub(crate) fn closed(&mut self, call: Closed) -> bool {
         self.calls[self.next % LEN] = call;
         self.next = self.next.wrapping_add(1);
-        self.next % LEN == 0
+        self.next.is_multiple_of(LEN)
     }
 
     /// The next call whose histogram does not have it.

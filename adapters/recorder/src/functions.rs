@@ -1,5 +1,8 @@
 //! Functions that were met, by id: a dense table, so that a hook finds its function in one step.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use crate::figures::HeapFigures;
 use crate::histogram::Histogram;
 
@@ -119,15 +122,15 @@ impl Functions {
     pub(crate) fn retain(&mut self, keep: impl Fn(&Function) -> bool) -> Vec<u32> {
         let mut moves = Vec::with_capacity(self.met.len());
         let mut kept = Vec::new();
-        let mut histograms = vec![std::mem::take(&mut self.histograms[0])];
-        for mut function in std::mem::take(&mut self.met) {
+        let mut histograms = vec![core::mem::take(&mut self.histograms[0])];
+        for mut function in core::mem::take(&mut self.met) {
             if !keep(&function) {
                 moves.push(NONE);
                 continue;
             }
             moves.push(kept.len() as u32);
             if function.histogram != SHARED_HISTOGRAM {
-                histograms.push(std::mem::take(&mut self.histograms[function.histogram as usize]));
+                histograms.push(core::mem::take(&mut self.histograms[function.histogram as usize]));
                 function.histogram = histograms.len() as u32 - 1;
             }
             kept.push(function);

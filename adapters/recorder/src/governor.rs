@@ -4,11 +4,14 @@
 //! Decisions hold for the rest of the process: a gate that opened again would tear holes into every series. They are made on
 //! what all recorders saw together, so that instances which live for one request each are governed as well.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use waspect_abi::BuildId;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Function};
+use crate::order::{self, Keyed};
 use crate::{Config, Untimed};
 
 /// Less busy time than this is no ground for a decision, in nanoseconds.
@@ -46,14 +49,14 @@ impl Governor {
                 let cheap_ns = pair_ns(*place).saturating_mul(CHEAP);
                 calls > 0 && !function.import && !function.untimed && own / calls <= cheap_ns
             });
-            let mut cheap: Vec<(u64, usize)> = cheap.map(|(place, function)| (function.recent.0, place)).collect();
-            cheap.sort_unstable_by(|a, b| b.cmp(a));
-            for (calls, place) in cheap {
+            let mut cheap: Vec<Keyed> = cheap.map(|(place, function)| (function.recent.0, place as u32)).collect();
+            order::sort(&mut cheap);
+            for (calls, place) in cheap.into_iter().rev() {
                 if cost <= budget {
                     break;
                 }
-                cost -= calls.saturating_mul(catalog.pair_ns(place as u32, config)) as f64;
-                catalog.functions[place].untimed = true;
+                cost -= calls.saturating_mul(catalog.pair_ns(place, config)) as f64;
+                catalog.functions[place as usize].untimed = true;
             }
             self.publish(catalog);
         }
@@ -63,15 +66,24 @@ impl Governor {
     }
 
     fn publish(&mut self, catalog: &Catalog) {
-        let mut modules: Vec<(BuildId, Vec<u32>)> =
-            catalog.modules.iter().map(|module| (module.build, Vec::new())).collect();
-        for function in catalog.functions.iter().filter(|function| function.untimed) {
-            modules[function.module as usize].1.push(function.index);
+        let by_place = catalog.modules.iter().enumerate();
+        let mut builds: Vec<Keyed> = by_place.map(|(place, module)| (module.build.0, place as u32)).collect();
+        order::sort(&mut builds);
+        let mut ranks = vec![0_u64; builds.len()];
+        for (rank, (_, place)) in builds.iter().enumerate() {
+            ranks[*place as usize] = rank as u64;
         }
-        modules.retain(|(_, functions)| !functions.is_empty());
-        modules.sort_unstable();
-        for (_, functions) in &mut modules {
-            functions.sort_unstable();
+        let untimed = catalog.functions.iter().filter(|function| function.untimed);
+        let key = |function: &Function| (ranks[function.module as usize] << 32 | u64::from(function.index), 0);
+        let mut functions: Vec<Keyed> = untimed.map(key).collect();
+        order::sort(&mut functions);
+        let mut modules: Vec<(BuildId, Vec<u32>)> = Vec::new();
+        for (key, _) in functions {
+            let build = BuildId(builds[(key >> 32) as usize].0);
+            match modules.last_mut() {
+                Some((last, functions)) if *last == build => functions.push(key as u32),
+                _ => modules.push((build, vec![key as u32])),
+            }
         }
         if modules != *self.untimed.modules {
             self.untimed = Untimed { version: self.untimed.version + 1, modules: Arc::new(modules) };

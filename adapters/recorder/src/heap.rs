@@ -1,6 +1,9 @@
 //! What one instance has allocated and not freed (rules A1 to A6). Addresses are the guest's word: they key a bounded table and
 //! are never followed.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use crate::table::{self, Table};
 
 /// Addresses freed last that are remembered, so that a second free of one is told from a free of nonsense.

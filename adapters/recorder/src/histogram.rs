@@ -78,7 +78,7 @@ impl Histogram {
     }
 
     /// The places that may hold counts.
-    pub(crate) fn range(&self) -> std::ops::Range<usize> {
+    pub(crate) fn range(&self) -> core::ops::Range<usize> {
         if self.max == 0 {
             return 0..0;
         }
@@ -122,7 +122,9 @@ impl Histogram {
     /// The duration that a share `q` of all durations does not exceed: the upper bound of its bucket, within what was seen.
     pub(crate) fn quantile(&self, q: f64) -> Option<u64> {
         let count = self.count();
-        let rank = ((count as f64 * q).ceil() as u64).clamp(1, count.max(1));
+        let exact = count as f64 * q;
+        let rank = exact as u64 + u64::from(exact > exact as u64 as f64);
+        let rank = rank.clamp(1, count.max(1));
         let mut below = self.zero;
         if count == 0 {
             return None;
@@ -133,8 +135,7 @@ impl Histogram {
         for at in self.range() {
             below = below.saturating_add(self.buckets[at]);
             if rank <= below {
-                let upper_s = (f64::from(INDEX_MIN + at as i32 + 1) / 8.0).exp2();
-                return Some(((upper_s * 1e9) as u64).clamp(self.min, self.max));
+                return Some(((upper_s(at) * 1e9) as u64).clamp(self.min, self.max));
             }
         }
         Some(self.max)
@@ -153,6 +154,16 @@ fn place(value: u64, factor: f64) -> usize {
     let start = STARTS[(mantissa >> (MANTISSA_BITS - 4)) as usize] as usize;
     let eighth = start as i32 + i32::from(mantissa >= BOUNDS[start]);
     ((octave * 8 + eighth - INDEX_MIN) as usize).min(BUCKETS - 1)
+}
+
+/// The upper bound of a place: 2 to the power of so many eighths, in seconds.
+fn upper_s(place: usize) -> f64 {
+    let eighths = INDEX_MIN + place as i32 + 1;
+    let mantissa = match eighths.rem_euclid(8) {
+        0 => 0,
+        eighth => BOUNDS[eighth as usize - 1] + 1,
+    };
+    f64::from_bits(((eighths.div_euclid(8) + 1023) as u64) << MANTISSA_BITS | mantissa)
 }
 
 #[cfg(test)]
@@ -187,6 +198,14 @@ mod tests {
             let exact = ((at + 1) as f64 / 8.0).exp2();
             let below = f64::from_bits(1023 << MANTISSA_BITS | bound);
             assert!(below <= exact && f64::from_bits(below.to_bits() + 1) >= exact, "bound {at}");
+        }
+    }
+
+    #[test]
+    fn upper_bounds_are_powers_of_two_by_eighths() {
+        for at in 0..BUCKETS {
+            let exact = (f64::from(INDEX_MIN + at as i32 + 1) / 8.0).exp2();
+            assert!((upper_s(at) / exact - 1.0).abs() < 1e-15, "place {at}");
         }
     }
 

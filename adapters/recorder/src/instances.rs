@@ -1,6 +1,7 @@
 //! Instances of modules, and the ids that they were given (rules M2 to M5).
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use waspect_abi::{BuildId, Manifest};
 

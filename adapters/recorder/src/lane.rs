@@ -1,5 +1,7 @@
 //! Lanes (rules L1 to L3): the stacks of one recorder, of which one is current.
 
+use alloc::vec::Vec;
+
 use crate::Parent;
 use crate::frame::Frame;
 use crate::ring::Open;

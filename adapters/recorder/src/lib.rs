@@ -8,6 +8,10 @@
 //! process merges what the recorders drain. The crate knows no runtime, no clock, no file, no thread and no socket, and
 //! compiles to Wasm. The rules that the code cites (T1, X3, ...) stand in `spec/abi.md`.
 
+#![cfg_attr(not(test), no_std)]
+
+extern crate alloc;
+
 mod aggregator;
 mod calls;
 mod catalog;
@@ -33,6 +37,7 @@ mod lane;
 mod memory;
 mod metrics;
 mod objects;
+mod order;
 mod otlp;
 mod outcome;
 mod pprof;

@@ -1,5 +1,10 @@
 //! The metrics of the process, as one request.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
 use waspect_abi::semconv::{Instrument, Metric, attribute, metric};
 
 use crate::aggregator::Totals;
@@ -138,7 +143,7 @@ impl Aggregator {
             let mut points = Vec::new();
             for ((module, told), attributes) in modules.iter().zip(&mut exported.modules).zip(&attributes) {
                 let now = value(module);
-                let told = told.values.get_mut(at).map_or(0, |told| std::mem::replace(told, now));
+                let told = told.values.get_mut(at).map_or(0, |told| core::mem::replace(told, now));
                 out.number(&mut points, &metric, attributes, now, told);
             }
             append(&mut out.bytes, &metric, &out.times, &points);
@@ -159,7 +164,7 @@ impl Aggregator {
         let series = (overflowing > 0).then_some((DropReason::Series, overflowing));
         for (reason, items) in self.drops.iter().chain(series) {
             let attributes = [Attribute::Text(attribute::WASPECT_DROP_REASON, reason.name().to_owned())];
-            let told = self.exported.drops.insert(reason.name(), items).unwrap_or(0);
+            let told = self.exported.drops.replace(reason, items);
             out.number(&mut points, &metric, &attributes, items, told);
         }
         append(&mut out.bytes, &metric, &out.times, &points);
@@ -168,7 +173,7 @@ impl Aggregator {
     fn process_metrics(&mut self, out: &mut Output) {
         for ((metric, value), told) in PROCESS_METRICS.into_iter().zip(&mut self.exported.totals) {
             let (now, mut points) = (value(&self.totals), Vec::new());
-            out.number(&mut points, &metric, &[], now, std::mem::replace(told, now));
+            out.number(&mut points, &metric, &[], now, core::mem::replace(told, now));
             append(&mut out.bytes, &metric, &out.times, &points);
         }
         let (metric, mut points) = (metric::WASPECT_CLOCK_RESOLUTION, Vec::new());
@@ -218,7 +223,7 @@ impl Output {
 }
 
 fn module_attributes(module: &Module) -> Vec<Attribute> {
-    let mut attributes = vec![Attribute::Text(attribute::WASM_MODULE_BUILD_ID, module.build.to_string())];
+    let mut attributes = vec![Attribute::Text(attribute::WASM_MODULE_BUILD_ID, module.build.hex())];
     if !module.name.is_empty() {
         attributes.push(Attribute::Text(attribute::WASM_MODULE_NAME, module.name.clone()));
     }

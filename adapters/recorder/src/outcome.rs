@@ -1,6 +1,7 @@
 //! How a scope ended, as the adapter saw it (rule B4).
 
-use std::borrow::Cow;
+use alloc::borrow::Cow;
+use alloc::string::String;
 
 /// How a call from the host ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,10 @@
 //! The pprof format: messages of its `profile.proto`, as far as a profile of ours fills them.
 
-use std::collections::BTreeMap;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use prost::Message;
 

@@ -1,6 +1,10 @@
 //! The merged call tree, and its public shapes: pprof (see `pprof.rs`) and folded stacks.
 
-use std::collections::BTreeMap;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 use crate::aggregator::MergedNode;
 use crate::catalog::Catalog;
@@ -98,13 +102,13 @@ impl Profile {
 
     /// The functions of a node's stack, innermost first.
     fn stack(&self, node: usize) -> impl Iterator<Item = &ProfileFunction> {
-        let nodes = std::iter::successors(Some(&self.nodes[node]), |node| Some(&self.nodes[node.parent? as usize]));
+        let nodes = core::iter::successors(Some(&self.nodes[node]), |node| Some(&self.nodes[node.parent? as usize]));
         nodes.map(|node| &self.functions[node.function as usize])
     }
 
     /// Places of the functions of a node's stack, innermost first.
     pub(crate) fn stack_places(&self, node: usize) -> impl Iterator<Item = u32> {
-        let nodes = std::iter::successors(Some(&self.nodes[node]), |node| Some(&self.nodes[node.parent? as usize]));
+        let nodes = core::iter::successors(Some(&self.nodes[node]), |node| Some(&self.nodes[node.parent? as usize]));
         nodes.map(|node| node.function)
     }
 }

@@ -1,7 +1,9 @@
 //! The recorder: one method a hook. It knows no runtime, no clock and no socket.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
+use waspect_abi::manifest::Kind;
 use waspect_abi::semconv::DropReason;
 use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Manifest};
 
@@ -107,7 +109,7 @@ impl Recorder {
     /// Makes it as new, keeping its buffers and manifests. What was not drained is lost.
     pub fn reset(&mut self, entropy: Option<[u8; 16]>) {
         self.forget_everything();
-        self.lane = Lane { frames: std::mem::take(&mut self.lane.frames), ..Lane::default() };
+        self.lane = Lane { frames: core::mem::take(&mut self.lane.frames), ..Lane::default() };
         self.lane.frames.clear();
         self.depth_max = self.config.limits.depth_max;
         self.parked.clear();
@@ -224,7 +226,7 @@ impl Recorder {
         if lane == self.lane.id {
             return;
         }
-        let leaving = std::mem::take(&mut self.lane);
+        let leaving = core::mem::take(&mut self.lane);
         self.lane = match self.parked.switch(leaving, lane, self.config.limits.lanes_max) {
             Some(lane) => lane,
             None => Lane { id: lane, refused: true, ..Lane::default() },
@@ -241,6 +243,18 @@ impl Recorder {
     /// Open frames of the current lane, scopes included.
     pub fn depth(&self) -> usize {
         self.lane.frames.len()
+    }
+
+    /// Whether the innermost frame is a call of an import: the host was called, and whatever it calls is called by it. Where it is
+    /// not, a host that calls in may have been told of a trap that left these frames open (B3). False without a manifest.
+    pub fn awaits_host(&self) -> bool {
+        let Some(frame) = self.lane.frames.last().filter(|frame| !frame.is(crate::frame::flag::SCOPE)) else {
+            return self.lane.frames.last().is_some();
+        };
+        let function = &self.functions.met[frame.function as usize];
+        let module = &self.instances.modules[self.instances.all[function.instance as usize].module as usize];
+        let entry = module.manifest.as_ref().and_then(|manifest| manifest.function(function.index));
+        entry.is_some_and(|entry| entry.kind == Kind::Import as i32)
     }
 
     /// A function's counter, as `waspect_counter_get` gave it; the gate bit is ignored (C1). `func` is the original index.

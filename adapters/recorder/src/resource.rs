@@ -1,5 +1,9 @@
 //! Who the telemetry is from. The host decides; the recorder adds only its own `telemetry.sdk.*`.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 /// Attributes of the process: `service.name` and what else the host knows of itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resource {

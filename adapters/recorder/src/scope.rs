@@ -1,6 +1,7 @@
 //! Scopes, roots and contexts: what the host knows of a call into the guest (rules B2 to B5 and X).
 
-use std::sync::Arc;
+use alloc::borrow::ToOwned;
+use alloc::sync::Arc;
 
 use waspect_abi::semconv::DropReason;
 

@@ -1,17 +1,22 @@
 //! Series: which functions share a point, which have one of their own, and what was told of each.
 
-use std::collections::BTreeMap;
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use waspect_abi::semconv::attribute;
 
 use crate::catalog::Catalog;
+use crate::drops::Drops;
 use crate::exemplar::{self, Exemplar};
 use crate::figures::Figures;
 use crate::histogram::Histogram;
+use crate::ids;
+use crate::order::{self, Keyed};
 use crate::otlp::wire;
-
-/// What identifies a series of functions: module's name, function's name, import or not.
-type Key = (String, String, bool);
+use crate::table::Table;
 
 /// What exports have told so far.
 #[derive(Debug)]
@@ -21,10 +26,12 @@ pub(crate) struct Exported {
     pub(crate) series: Vec<Series>,
     /// The series of everything beyond the cardinality limit.
     pub(crate) overflow: Series,
-    places: BTreeMap<Key, usize>,
+    /// By a hash of what identifies a series; where two meet, the next number that is free.
+    places: Table<u32>,
+    hash_key: u64,
     catalog_version: u64,
     admitted: usize,
-    pub(crate) drops: BTreeMap<&'static str, u64>,
+    pub(crate) drops: Drops,
     pub(crate) modules: Vec<ModuleTold>,
     pub(crate) totals: [u64; 3],
 }
@@ -50,7 +57,7 @@ pub(crate) struct ModuleTold {
 }
 
 /// An attribute of points.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Attribute {
     Text(&'static str, String),
     True(&'static str),
@@ -75,10 +82,11 @@ impl Exported {
             last: start_unix_ns,
             series: Vec::new(),
             overflow: Series { attributes, ..Series::default() },
-            places: BTreeMap::new(),
+            places: Table::new(start_unix_ns),
+            hash_key: start_unix_ns,
             catalog_version: 0,
             admitted: 0,
-            drops: BTreeMap::new(),
+            drops: Drops::default(),
             modules: Vec::new(),
             totals: [0; 3],
         }
@@ -118,33 +126,50 @@ impl Exported {
         }
         for (place, function) in catalog.functions.iter().enumerate() {
             let module = &catalog.modules[function.module as usize].name;
-            let key = (module.clone(), function.name.clone(), function.import);
-            let series = *self.places.entry(key).or_insert_with(|| {
-                let kind = if function.import { "import" } else { "guest" };
-                let mut attributes = vec![
-                    Attribute::Text(attribute::CODE_FUNCTION_NAME, function.name.clone()),
-                    Attribute::Text(attribute::WASM_FUNCTION_KIND, kind.to_owned()),
-                ];
-                if !module.is_empty() {
-                    attributes.push(Attribute::Text(attribute::WASM_MODULE_NAME, module.clone()));
-                }
-                self.series.push(Series { attributes, ..Series::default() });
-                self.series.len() - 1
-            });
-            self.series[series].functions.push(place as u32);
+            let kind = if function.import { "import" } else { "guest" };
+            let mut attributes = vec![
+                Attribute::Text(attribute::CODE_FUNCTION_NAME, function.name.clone()),
+                Attribute::Text(attribute::WASM_FUNCTION_KIND, kind.to_owned()),
+            ];
+            if !module.is_empty() {
+                attributes.push(Attribute::Text(attribute::WASM_MODULE_NAME, module.clone()));
+            }
+            let series = self.place(attributes);
+            self.series[series as usize].functions.push(place as u32);
         }
+    }
+
+    /// The series with these attributes, new or known. The guest picks names: whoever does not know the time of our start to the
+    /// nanosecond cannot make them meet.
+    fn place(&mut self, attributes: Vec<Attribute>) -> u32 {
+        let mut hash = self.hash_key;
+        for byte in encode(&attributes, 7) {
+            hash = ids::mix(hash ^ u64::from(byte));
+        }
+        // A bit less, so that it is never the mark of an empty place.
+        let mut key = hash >> 1;
+        while let Some(known) = self.places.get(key) {
+            if self.series[known as usize].attributes == attributes {
+                return known;
+            }
+            key += 1;
+        }
+        let new = self.series.len() as u32;
+        self.places.insert(key, new);
+        self.series.push(Series { attributes, ..Series::default() });
+        new
     }
 
     /// Decides which of the new series get points of their own: the ones with most self time, while there is room. One set is
     /// for the overflow series.
     fn admit(&mut self, sets_max: usize) {
-        let mut waiting: Vec<usize> =
-            (0..self.series.len()).filter(|place| self.series[*place].admitted.is_none()).collect();
-        waiting.sort_by_key(|place| std::cmp::Reverse(self.series[*place].figures.own));
-        for place in waiting {
+        let waiting = self.series.iter().enumerate().filter(|(_, series)| series.admitted.is_none());
+        let mut waiting: Vec<Keyed> = waiting.map(|(place, series)| (!series.figures.own, place as u32)).collect();
+        order::sort(&mut waiting);
+        for (_, place) in waiting {
             let room = self.admitted + 1 < sets_max;
             self.admitted += usize::from(room);
-            self.series[place].admitted = Some(room);
+            self.series[place as usize].admitted = Some(room);
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Figures to show to a person: plain data, since the aggregator began.
 
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use waspect_abi::BuildId;
 
 /// Everything that a summary prints.

@@ -1,5 +1,7 @@
 //! From what was merged to figures that a person reads.
 
+use alloc::vec::Vec;
+
 use crate::{Aggregator, ErrorSnapshot, FunctionSnapshot, ModuleSnapshot, ObjectSnapshot, Snapshot};
 
 impl Aggregator {
@@ -10,7 +12,7 @@ impl Aggregator {
         let mut objects: Vec<ObjectSnapshot> = self.objects().collect();
         objects.sort_by(|a, b| {
             let order =
-                |object: &ObjectSnapshot| (std::cmp::Reverse(object.bytes), object.function_index, object.type_index);
+                |object: &ObjectSnapshot| (core::cmp::Reverse(object.bytes), object.function_index, object.type_index);
             order(a).cmp(&order(b))
         });
         Snapshot {

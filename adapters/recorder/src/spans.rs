@@ -5,13 +5,15 @@
 //! it that was still open. Candidates are bounded: the shortest gives way. A parent never gives way before its child, as it
 //! took at least as long.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
-use std::sync::Arc;
+use alloc::collections::BinaryHeap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use crate::delta::Span;
 use crate::failure::Failure;
 use crate::ids::Ids;
+use crate::order::{self, Keyed};
 
 /// A closed call that may become a span.
 #[derive(Clone, Debug)]
@@ -85,6 +87,7 @@ pub(crate) struct Root {
     pub(crate) omitted: u64,
     /// What a flush works on; here for its room.
     above: Vec<Known>,
+    order: Vec<Keyed>,
 }
 
 /// An open frame that will certainly be kept, or a candidate.
@@ -101,6 +104,7 @@ impl Root {
             kept: Vec::with_capacity(spans + 1),
             slowest: BinaryHeap::with_capacity(2 * (spans + 1)),
             above: Vec::with_capacity(2 * (spans + 1)),
+            order: Vec::with_capacity(2 * (spans + 1)),
             ..Root::default()
         }
     }
@@ -127,15 +131,19 @@ impl Root {
     /// Makes spans of the candidates. `open` are the frames that are still open and will be kept, by ascending number; gives the
     /// numbers of those that became parents.
     pub(crate) fn flush(&mut self, ids: &Ids, open: &[u64], out: &mut Vec<Span>, room: usize) -> Flushed {
-        let mut candidates = std::mem::take(&mut self.slowest).into_vec();
+        let mut candidates = core::mem::take(&mut self.slowest).into_vec();
         candidates.append(&mut self.kept);
-        candidates.sort_unstable_by_key(|candidate| candidate.sequence);
+        let mut order = core::mem::take(&mut self.order);
+        order.clear();
+        order.extend(candidates.iter().enumerate().map(|(place, candidate)| (candidate.sequence, place as u32)));
+        order::sort(&mut order);
         let mut flushed = Flushed::default();
-        let mut above = std::mem::take(&mut self.above);
+        let mut above = core::mem::take(&mut self.above);
         above.clear();
         let mut open = open.iter().copied().peekable();
         flushed.candidates = candidates.len();
-        for candidate in candidates.drain(..) {
+        for (_, place) in &order {
+            let candidate = candidates[*place as usize].clone();
             while let Some(sequence) = open.next_if(|sequence| *sequence < candidate.sequence) {
                 above.push(Known { sequence, end_sequence: u64::MAX });
             }
@@ -159,7 +167,8 @@ impl Root {
             let omitted = if candidate.sequence == self.sequence { self.omitted } else { 0 };
             out.push(Span::new(&self.trace, ids.span(candidate.sequence), parent, candidate, omitted));
         }
-        (self.slowest, self.above) = (BinaryHeap::from(candidates), above);
+        candidates.clear();
+        (self.slowest, self.above, self.order) = (BinaryHeap::from(candidates), above, order);
         flushed
     }
 }

@@ -3,6 +3,9 @@
 //! Not `std`'s map: its default hash is several times slower, and a guest picks our keys, so the hash is keyed. Removal shifts
 //! back instead of leaving marks, so that years of malloc and free leave it as fast as it was.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 /// The key that marks an empty place; it cannot be stored.
 pub(crate) const EMPTY: u64 = u64::MAX;
 
@@ -52,7 +55,7 @@ impl<V: Copy + Default> Table<V> {
             self.resize((self.places.len() * 2).max(16));
         }
         match self.find(key) {
-            Ok(at) => Some(std::mem::replace(&mut self.places[at].1, value)),
+            Ok(at) => Some(core::mem::replace(&mut self.places[at].1, value)),
             Err(at) => {
                 self.places[at] = (key, value);
                 self.len += 1;
@@ -123,7 +126,7 @@ impl<V: Copy + Default> Table<V> {
     }
 
     fn resize(&mut self, places: usize) {
-        let old = std::mem::replace(&mut self.places, vec![(EMPTY, V::default()); places]);
+        let old = core::mem::replace(&mut self.places, vec![(EMPTY, V::default()); places]);
         for (key, value) in old {
             if key != EMPTY
                 && let Err(at) = self.find(key)

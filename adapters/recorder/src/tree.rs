@@ -1,5 +1,7 @@
 //! The call tree: who called whom, with figures. Bounded; what has no room meets in one overflow node.
 
+use alloc::vec::Vec;
+
 use crate::table::Table;
 
 /// The node above all stacks.

@@ -1,6 +1,7 @@
 //! The governor's decisions, as plain data that travels from the aggregator to every recorder.
 
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use waspect_abi::BuildId;
 

@@ -30,6 +30,8 @@ pub const PARTS: &[Part] = &[
         what: "compile our guests: Rust, C, C++, Go, AssemblyScript, Zig, WAT",
         run: guests::set_up,
     },
+    Part { name: "web", what: "fetch what makes the web package: TypeScript, wasm-opt", run: packages::web },
+    Part { name: "runtimes", what: "fetch Node, Deno, Bun and Chromium, pinned", run: packages::runtimes },
     Part { name: "observer", what: "build wazero as an observer of modules that nobody rewrote", run: go::observer },
     Part { name: "backends", what: "build Jaeger and an OpenTelemetry Collector (minutes)", run: backends::set_up },
     Part { name: "baselines", what: "fetch what the benches measure against: wasm-tools", run: baselines::set_up },

@@ -3,24 +3,40 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
 use crate::process::{output, run, run_quietly};
-use crate::{stamp, workspace};
+use crate::{stamp, web, workspace};
 
-/// Installs the npm packages. Their scripts do not run: we want their files only.
+/// Installs the npm packages of the tests.
 pub fn npm() -> Result<()> {
     let pins = ["package.json", "package-lock.json"].map(|name| manifest("modules", name));
-    let folder = workspace::assets().join("npm");
-    stamp::once("npm", "", &pins, &[workspace::node_modules()], || {
-        fs::create_dir_all(&folder)?;
-        for pin in &pins {
+    npm_ci("npm", &pins, &workspace::assets().join("npm"))
+}
+
+/// Installs the npm packages that the web package is made with.
+pub fn web() -> Result<()> {
+    let pins = ["package.json", "package-lock.json"].map(|name| workspace::root().join("adapters/js").join(name));
+    npm_ci("web", &pins, &web::folder())
+}
+
+/// Installs the runtimes of JavaScript that the conformance suite runs in.
+pub fn runtimes() -> Result<()> {
+    let pins = ["package.json", "package-lock.json"].map(|name| manifest("runtimes", name));
+    npm_ci("runtimes", &pins, &workspace::assets().join("runtimes"))
+}
+
+/// Installs what two files pin. Scripts of packages do not run: we want their files only.
+fn npm_ci(name: &str, pins: &[PathBuf], folder: &Path) -> Result<()> {
+    stamp::once(name, "", pins, &[folder.join("node_modules")], || {
+        fs::create_dir_all(folder)?;
+        for pin in pins {
             fs::copy(pin, folder.join(pin.file_name().expect("a manifest has a name")))?;
         }
-        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder))
+        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))
     })
 }
 

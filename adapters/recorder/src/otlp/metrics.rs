@@ -1,5 +1,7 @@
 //! `Metric` messages: sums, gauges and exponential histograms.
 
+use alloc::vec::Vec;
+
 use waspect_abi::semconv::{Instrument, Metric};
 
 use super::wire;

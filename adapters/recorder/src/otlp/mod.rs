@@ -1,6 +1,8 @@
 //! OTLP, straight into bytes. No message is built first: the field numbers below are those of opentelemetry-proto 1.x, and the
 //! tests decode with its own crate.
 
+use alloc::vec::Vec;
+
 pub(crate) mod metrics;
 pub(crate) mod traces;
 pub(crate) mod wire;
@@ -47,6 +49,20 @@ pub(crate) fn request(resource: &[u8], items: &[u8]) -> Vec<u8> {
     wire::text(&mut out, 3, url);
     wire::text(&mut out, 3, url);
     out
+}
+
+/// Length of the encoded item that stands first; None when there is none.
+pub(crate) fn item_len(items: &[u8]) -> Option<usize> {
+    // The key, then the length of the rest, seven bits a byte.
+    let (mut head, mut len) = (1, 0);
+    loop {
+        let byte = *items.get(head)?;
+        len |= usize::from(byte & 127) << (7 * (head - 1));
+        head += 1;
+        if byte < 128 {
+            return Some(head + len);
+        }
+    }
 }
 
 /// An attribute with the value of any type.

@@ -1,5 +1,7 @@
 //! `Span` messages. What is the same for every span of a function is encoded once ([`Named`]); the rest is a few fixed fields.
 
+use alloc::vec::Vec;
+
 use waspect_abi::semconv::{attribute, event};
 
 use super::wire;

@@ -1,5 +1,7 @@
 //! Fields of protocol buffers, on prost's encoding primitives.
 
+use alloc::vec::Vec;
+
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 
 use crate::resource::Value;

@@ -1,0 +1,90 @@
+//! The package for the web: recorder.wasm as small as it gets, and the adapter's JavaScript.
+//!
+//! It is put together in a folder of its own below `target/`, as it would be published: sources, compiled files, recorder.wasm.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process::{output, run};
+use crate::workspace;
+
+/// What recorder.wasm is allowed to need: what every engine has, and nothing that came later.
+const MVP: [&str; 2] = ["--mvp-features", "--enable-mutable-globals"];
+
+/// What rustc's own library is compiled to, and what turns it into that.
+const LOWERINGS: [&str; 10] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--llvm-memory-copy-fill-lowering",
+    "--llvm-nontrapping-fptoint-lowering",
+    "--signext-lowering",
+];
+
+const SMALL: [&str; 5] = ["-Oz", "--converge", "--strip-debug", "--strip-producers", "--strip-target-features"];
+
+/// Where the package is put together.
+pub fn folder() -> PathBuf {
+    workspace::assets().join("js")
+}
+
+/// Compiles recorder.wasm into the package; its path.
+pub fn recorder() -> Result<PathBuf> {
+    let target = ["--target", "wasm32-unknown-unknown", "--profile", "wasm"];
+    run(Command::new("cargo")
+        .current_dir(workspace::root())
+        .args(["build", "--package", "waspect-recorder-wasm"])
+        .args(target))?;
+    let compiled = workspace::target().join("wasm32-unknown-unknown/wasm/waspect_recorder_wasm.wasm");
+    let (lowered, small) = (folder().join("lowered.wasm"), folder().join("recorder.wasm"));
+    wasm_opt(&compiled, &lowered, &[&LOWERINGS[..], &SMALL].concat())?;
+    // Again, without the features: what still needed one would be refused.
+    wasm_opt(&lowered, &small, &[&MVP[..], &SMALL].concat())?;
+    fs::remove_file(&lowered)?;
+    Ok(small)
+}
+
+/// Compiles the adapter into the package.
+pub fn compile() -> Result<()> {
+    let (from, to) = (workspace::root().join("adapters/js"), folder());
+    for old in ["src", "test", "dist"].map(|name| to.join(name)).iter().filter(|old| old.exists()) {
+        fs::remove_dir_all(old)?;
+    }
+    copy_folder(&from, &to)?;
+    run(Command::new("node").current_dir(&to).arg("node_modules/typescript/bin/tsc"))
+}
+
+/// The adapter's tests, in order.
+pub fn tests() -> Result<Vec<PathBuf>> {
+    let files = fs::read_dir(folder().join("test"))?.map(|entry| Ok(entry?.path()));
+    let mut files = files.collect::<Result<Vec<_>>>()?;
+    files.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    files.sort();
+    Ok(files)
+}
+
+fn wasm_opt(from: &Path, to: &Path, options: &[&str]) -> Result<()> {
+    let program = folder().join("node_modules/binaryen/bin/wasm-opt");
+    output(Command::new("node").arg(program).arg(from).args(options).arg("-o").arg(to))
+        .with_context(|| format!("wasm-opt could not make {} smaller", from.display()))?;
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        match path.is_dir() {
+            true => copy_folder(&path, &to.join(name))?,
+            false => _ = fs::copy(&path, to.join(name))?,
+        }
+    }
+    Ok(())
+}
