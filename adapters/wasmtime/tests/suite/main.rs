@@ -1,5 +1,6 @@
 //! What Wasmtime does to a guest, and what is then seen of it. One binary: Wasmtime is slow to link.
 
+mod conformance;
 mod counters;
 mod dying;
 mod endings;

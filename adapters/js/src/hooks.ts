@@ -1,0 +1,11 @@
+// `waspect/hooks`, for bundlers and runtimes that link Wasm as ES modules: an instrumented module finds its hooks with no glue.
+
+import { Observer } from "./observer.js";
+import type { ObserverOptions } from "./options.js";
+
+/** The Observer behind the hooks. */
+export const observer = new Observer((globalThis as { waspect?: ObserverOptions }).waspect);
+
+await observer.ready;
+
+export const { module, enter, exit, unwind, begin, end, alloc, alloc64, grow, grow64 } = observer.hooks;

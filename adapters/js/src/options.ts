@@ -1,0 +1,106 @@
+// What a host decides. Options come first, then the variables of OpenTelemetry's specification, then defaults.
+
+import { variables } from "#recorder";
+
+/** Options of an Observer. All have defaults. */
+export interface ObserverOptions {
+  /** `service.name`: what the telemetry is from. A module is never a service. */
+  serviceName?: string;
+  /** More attributes of the resource. */
+  attributes?: Record<string, string>;
+  /** Base URL of an OTLP endpoint (HTTP, protocol buffers); `/v1/traces` and `/v1/metrics` are added. */
+  endpoint?: string;
+  /** Headers of every request. */
+  headers?: Record<string, string>;
+  /** Takes every batch instead of an endpoint. */
+  sink?: (batch: Batch) => void;
+  /** Calls from the host always become spans; others when they took this long. */
+  minDurationMs?: number;
+  /** Most spans of one call from the host. */
+  spansPerRoot?: number;
+  /** Share of the traces that begin here, from 0 to 1. A parent's decision is obeyed. */
+  sampleRatio?: number;
+  /** Share of time that observing may cost before the hottest cheap functions are only counted. */
+  overheadBudget?: number;
+  /** Milliseconds between two exports of spans. */
+  spansEveryMs?: number;
+  /** Milliseconds between two exports of metrics. */
+  metricsEveryMs?: number;
+  /** Milliseconds for one attempt to send. */
+  timeoutMs?: number;
+  /** recorder.wasm, where the host has it compiled already. */
+  recorder?: WebAssembly.Module | Promise<WebAssembly.Module>;
+  /** A monotonic clock in milliseconds, and the calendar in milliseconds since 1970. */
+  clock?: { now(): number; unix(): number };
+  /** 16 bytes that ids are made from; random by default. */
+  entropy?: Uint8Array;
+}
+
+/** An encoded OTLP request. */
+export interface Batch {
+  signal: "traces" | "metrics";
+  /** `ExportTraceServiceRequest` or `ExportMetricsServiceRequest`. */
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Spans or data points in it. */
+  items: number;
+  /** Differs from every other batch's; a repetition keeps it. */
+  id: string;
+}
+
+export interface Settings extends ObserverOptions {
+  disabled: boolean;
+  spansEveryMs: number;
+  metricsEveryMs: number;
+  timeoutMs: number;
+  attributes: Record<string, string>;
+  headers: Record<string, string>;
+  urls: Record<Batch["signal"], string>;
+}
+
+const ENDPOINT = "http://localhost:4318";
+
+/** Options with variables and defaults filled in. */
+export function settle(options: ObserverOptions): Settings {
+  const variable = (name: string) => variables[name] || undefined;
+  const number = (name: string) => {
+    const value = Number(variable(name) ?? NaN);
+    return Number.isFinite(value) && value >= 0 ? value : undefined;
+  };
+  const base = (options.endpoint ?? variable("OTEL_EXPORTER_OTLP_ENDPOINT") ?? ENDPOINT).replace(/\/+$/, "");
+  const url = (signal: Batch["signal"]) => {
+    const own = variable(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`);
+    return new URL(options.endpoint === undefined && own ? own : `${base}/v1/${signal}`).href;
+  };
+  const attributes: Record<string, string> = {
+    ...pairs(variable("OTEL_RESOURCE_ATTRIBUTES")),
+    ...options.attributes,
+  };
+  const name = options.serviceName ?? variable("OTEL_SERVICE_NAME") ?? attributes["service.name"] ?? "unknown_service";
+  return {
+    ...options,
+    disabled: variable("OTEL_SDK_DISABLED") === "true",
+    attributes: { ...attributes, "service.name": name },
+    headers: { ...pairs(variable("OTEL_EXPORTER_OTLP_HEADERS")), ...options.headers },
+    urls: { traces: url("traces"), metrics: url("metrics") },
+    spansEveryMs: options.spansEveryMs ?? number("OTEL_BSP_SCHEDULE_DELAY") ?? 5_000,
+    metricsEveryMs: options.metricsEveryMs ?? number("OTEL_METRIC_EXPORT_INTERVAL") ?? 60_000,
+    timeoutMs: options.timeoutMs ?? Math.min(number("OTEL_EXPORTER_OTLP_TIMEOUT") ?? TIMEOUT_MS, TIMEOUT_MS),
+  };
+}
+
+/** A hanging request keeps Node from exiting for as long. */
+const TIMEOUT_MS = 4_000;
+
+/** `name=value` between commas, percent-encoded; a bad pair is left out. */
+function pairs(text = ""): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const pair of text.split(",")) {
+    const at = pair.indexOf("=");
+    try {
+      if (at > 0) found[decodeURIComponent(pair.slice(0, at).trim())] = decodeURIComponent(pair.slice(at + 1).trim());
+    } catch {
+      // Not percent-encoded.
+    }
+  }
+  return found;
+}

@@ -1,0 +1,14 @@
+// Node, Deno, Bun: recorder.wasm is a file beside the package, and compiled when it is first needed.
+
+import { readFileSync } from "node:fs";
+
+export function compile(): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(new URL("../../recorder.wasm", import.meta.url)));
+}
+
+export const variables: Record<string, string | undefined> = process.env;
+
+/** Calls `last` when nothing is left to do; what it begins keeps the process alive until it is done. */
+export function onExit(last: () => void): void {
+  process.on("beforeExit", last);
+}

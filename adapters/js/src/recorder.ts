@@ -1,0 +1,119 @@
+// recorder.wasm under a friendlier face: bytes in, bytes out. What its exports mean stands in spec/adapting.md.
+
+import type { Batch, Settings } from "./options.js";
+import type { SpanContext } from "./context.js";
+
+type Numbers = (...numbers: number[]) => number;
+
+/** Numbers of options and outcomes, as `adapters/recorder-wasm/src/host.rs` has them. */
+const OPTION = { minDurationNs: 0, perRoot: 1, overheadBudget: 5, clockResolutionNs: 7, samplingRatio: 8, delta: 9 };
+const OUTCOME = { returned: 0, trapped: 1, exited: 2, host_error: 3 };
+
+/** How a call from the host ended. */
+export type Outcome =
+  | { kind: "returned" }
+  | { kind: "exited"; code: number }
+  | { kind: "trapped" | "host_error"; code: string; message: string; backtrace: string };
+
+/** A gate to close or open. */
+export interface GateChange {
+  base: number;
+  func: number;
+  open: boolean;
+}
+
+export class Recorder {
+  /** Its exports: the hooks, among others. */
+  readonly wasm: Record<string, Numbers>;
+  readonly #memory: WebAssembly.Memory;
+
+  constructor(module: WebAssembly.Module, host: { now(): number; boundary(frames: number): void }) {
+    const { exports } = new WebAssembly.Instance(module, { "waspect/host": host });
+    this.wasm = exports as unknown as Record<string, Numbers>;
+    this.#memory = exports.memory as WebAssembly.Memory;
+  }
+
+  configure(settings: Settings, entropy: Uint8Array, unixMs: number): void {
+    const option = (option: number, value?: number) => value !== undefined && this.#call("option", option, value);
+    option(OPTION.minDurationNs, settings.minDurationMs === undefined ? undefined : settings.minDurationMs * 1e6);
+    option(OPTION.perRoot, settings.spansPerRoot);
+    option(OPTION.samplingRatio, settings.sampleRatio);
+    option(OPTION.overheadBudget, settings.overheadBudget);
+    option(OPTION.delta, 1);
+    const texts = Object.entries(settings.attributes).flat().map((text) => text.replaceAll("\0", ""));
+    this.#write(entropy, new TextEncoder().encode(texts.join("\0")));
+    this.#call("configure", unixMs);
+  }
+
+  addManifest(bytes: Uint8Array): boolean {
+    this.#write(bytes);
+    return this.#call("add_manifest") === 1;
+  }
+
+  scopeBegin(unixMs: number, parent?: SpanContext): number {
+    if (parent === undefined) return this.#call("scope_begin", unixMs, 0);
+    const state = new TextEncoder().encode(parent.traceState?.serialize() ?? "");
+    this.#write(hex(parent.traceId), hex(parent.spanId), Uint8Array.of(parent.traceFlags), state);
+    return this.#call("scope_begin", unixMs, 1);
+  }
+
+  scopeEnd(scope: number, outcome: Outcome): void {
+    if ("message" in outcome) {
+      const texts = [outcome.code, outcome.message, outcome.backtrace].map((text) => text.replaceAll("\0", ""));
+      this.#write(new TextEncoder().encode(texts.join("\0")));
+    }
+    this.#call("scope_end", scope, OUTCOME[outcome.kind], outcome.kind === "exited" ? outcome.code : 0);
+  }
+
+  /** The context of the innermost open frame: W3C `traceparent`. */
+  traceparent(): string | undefined {
+    const bytes = this.#read(this.#call("context"));
+    const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return text && `00-${text.slice(0, 32)}-${text.slice(32, 48)}-${text.slice(48)}` || undefined;
+  }
+
+  gateChanges(): GateChange[] {
+    const bytes = this.#read(this.#call("gate_changes"));
+    const words = new Uint32Array(bytes.buffer);
+    return Array.from({ length: words.length / 3 }, (_, at) => {
+      const [base = 0, func = 0, open] = words.subarray(3 * at);
+      return { base, func, open: open === 1 };
+    });
+  }
+
+  /** Spans since the last time, in about so many bytes; the rest waits. */
+  traces(bytesMax: number): Batch | undefined {
+    return this.#batch("traces", this.#call("take_traces", bytesMax));
+  }
+
+  metrics(unixMs: number): Batch | undefined {
+    return this.#batch("metrics", this.#call("metrics", unixMs));
+  }
+
+  #batch(signal: Batch["signal"], length: number): Batch | undefined {
+    const [bytes, items] = [this.#read(length), this.#call("items")];
+    return items > 0 ? { signal, bytes, items, id: crypto.randomUUID() } : undefined;
+  }
+
+  #call(name: string, ...numbers: number[]): number {
+    return this.wasm[name]!(...numbers) >>> 0;
+  }
+
+  /** The address first: making room may grow the memory, which detaches the buffer that was there before. */
+  #write(...parts: Uint8Array[]): void {
+    let at = this.#call("buffer", parts.reduce((sum, part) => sum + part.length, 0));
+    const memory = new Uint8Array(this.#memory.buffer);
+    for (const part of parts) {
+      memory.set(part, at);
+      at += part.length;
+    }
+  }
+
+  #read(length: number): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.#memory.buffer, this.#call("output"), length).slice() as Uint8Array<ArrayBuffer>;
+  }
+}
+
+function hex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}

@@ -1,0 +1,30 @@
+// `import "waspect/register"`: for code that cannot be changed. WebAssembly.* hands instrumented modules to one Observer, whose options
+// come from the variables of OpenTelemetry, or from `globalThis.waspect` where it is set before.
+
+import { unwrap } from "./instances.js";
+import { Observer } from "./observer.js";
+import type { ObserverOptions } from "./options.js";
+
+/** The Observer of everything that is instantiated from now on. */
+export const observer = new Observer((globalThis as { waspect?: ObserverOptions }).waspect);
+
+const { Instance, Table } = WebAssembly;
+
+WebAssembly.instantiate = observer.instantiate.bind(observer) as typeof WebAssembly.instantiate;
+WebAssembly.instantiateStreaming = observer.instantiateStreaming.bind(observer);
+WebAssembly.Instance = new Proxy(Instance, {
+  construct: (_, [module, imports]: [WebAssembly.Module, WebAssembly.Imports?]) => observer.instance(module, imports),
+});
+
+// Tables take the engine's own functions only.
+for (const [method, at] of [["set", 1], ["grow", 1]] as const) {
+  const original = Table.prototype[method] as (...values: unknown[]) => unknown;
+  Object.defineProperty(Table.prototype, method, {
+    configurable: true,
+    writable: true,
+    value(this: WebAssembly.Table, ...values: unknown[]) {
+      if (values.length > at) values[at] = unwrap(values[at]);
+      return original.apply(this, values);
+    },
+  });
+}

@@ -1,0 +1,53 @@
+// The parent of a call from the host is the span that is active in OpenTelemetry's own API.
+
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { test } from "node:test";
+import { ROOT_CONTEXT, context, trace } from "@opentelemetry/api";
+import { observe, wasm } from "./support.mjs";
+
+const storage = new AsyncLocalStorage();
+context.setGlobalContextManager({
+  active: () => storage.getStore() ?? ROOT_CONTEXT,
+  with: (active, call, self, ...values) => storage.run(active, () => call.apply(self, values)),
+  bind: (_, target) => target,
+  enable() { return this; },
+  disable() { return this; },
+});
+
+const module = new WebAssembly.Module(wasm(`(module (import "host" "call" (func $call)) (func (export "work") (call $call)))`));
+const host = (traceFlags) => trace.wrapSpanContext({ traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", traceFlags });
+
+test("a call within a span is its child, and what it calls can be told on", async () => {
+  const { observer, told } = observe();
+  let traceparent;
+  const { work } = observer.instance(module, { host: { call: () => (traceparent = observer.traceparent()) } }).exports;
+  context.with(trace.setSpan(ROOT_CONTEXT, host(1)), work);
+  const { spans } = await told();
+  assert.deepEqual(spans.map(({ name, traceId, parentSpanId }) => [name, traceId, parentSpanId]), [
+    ["work", host(1).spanContext().traceId, "b7ad6b7169203331"],
+    ["host.call", host(1).spanContext().traceId, spans[0].spanId],
+  ]);
+  assert.equal(traceparent, `00-${host(1).spanContext().traceId}-${spans[1].spanId}-01`);
+});
+
+test("what the host does not sample has no spans, and counts all the same", async () => {
+  const { observer, told } = observe();
+  const { work } = observer.instance(module, { host: { call() {} } }).exports;
+  context.with(trace.setSpan(ROOT_CONTEXT, host(0)), work);
+  const { spans, points } = await told();
+  assert.equal(spans.length, 0);
+  assert.equal(points["wasm.function.calls"].work, 1);
+});
+
+test("without a span, a call begins a trace", async () => {
+  const { observer, told } = observe();
+  observer.instance(module, { host: { call() {} } }).exports.work();
+  assert.equal((await told()).spans[0].parentSpanId, "");
+});
+
+test("it can be required, too", async () => {
+  const { createRequire } = await import("node:module");
+  const { Observer } = createRequire(import.meta.url)("waspect");
+  assert.equal(typeof Observer, "function");
+});

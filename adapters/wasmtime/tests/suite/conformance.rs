@@ -1,0 +1,107 @@
+//! The conformance suite (tests/conformance) in Wasmtime: the same cases as every adapter runs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use serde_json::{Value, json};
+use wasmtime::{Caller, Engine, Extern, Linker, Result, Trap};
+use wasmtime_wasi::I32Exit;
+use waspect_wasmtime::scope;
+
+use crate::support::{Guest, Seen, State, attribute, call, linker, observe, store};
+
+/// What a host function fails with.
+const FAILURE: &str = "no";
+
+#[test]
+fn every_case_of_the_suite() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/conformance");
+    let mut cases: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.extension().is_some_and(|extension| extension == "wat"));
+    cases.sort();
+    for path in &cases {
+        let case: Value = serde_json::from_slice(&fs::read(path.with_extension("json")).unwrap()).unwrap();
+        let expected = json!({ "spans": case["spans"], "calls": case["calls"], "errors": case["errors"] });
+        assert_eq!(run(&fs::read_to_string(path).unwrap(), &case), expected, "{}", path.display());
+    }
+    assert!(cases.len() >= 14, "{} cases", cases.len());
+}
+
+fn run(wat: &str, case: &Value) -> Value {
+    let (seen, engine) = (Seen::new(), Engine::default());
+    let guest = Guest::new(&seen, &engine, wat);
+    let host = host(&engine);
+    let attached = case["parent"].as_str().map(|parent| {
+        let flags = if parent == "sampled" { TraceFlags::SAMPLED } else { TraceFlags::default() };
+        let (trace, span) = (TraceId::from_bytes([7; 16]), SpanId::from_bytes([8; 8]));
+        Context::new()
+            .with_remote_span_context(SpanContext::new(trace, span, flags, false, TraceState::default()))
+            .attach()
+    });
+    let mut instances = BTreeMap::new();
+    for step in case["steps"].as_array().unwrap() {
+        let (store, instance) = instances.entry(step[2].as_u64().unwrap_or(0)).or_insert_with(|| {
+            let mut store = store(&seen, &engine);
+            let instance = scope(&mut store, observe, |store| host.instantiate(store, &guest.module)).unwrap();
+            (store, instance)
+        });
+        let ending = match call(store, instance, step[0].as_str().unwrap()) {
+            Ok(()) => "returns",
+            Err(error) if error.is::<Trap>() => "traps",
+            Err(error) if error.is::<I32Exit>() => "exits",
+            Err(error) => {
+                assert_eq!(error.root_cause().to_string(), FAILURE);
+                "fails"
+            }
+        };
+        assert_eq!(ending, step[1], "{step}");
+    }
+    drop((instances, attached));
+    found(&seen)
+}
+
+/// What the modules import: a call from the host within a host call is a scope, too.
+fn host(engine: &Engine) -> Linker<State> {
+    let mut linker = linker(engine);
+    let back = |mut caller: Caller<'_, State>| -> Result<()> {
+        let back = caller.get_export("back").and_then(Extern::into_func).unwrap();
+        scope(&mut caller, observe, |store| back.call(store, &[], &mut []))
+    };
+    let table = |mut caller: Caller<'_, State>| -> Result<()> {
+        let table = caller.get_export("table").and_then(Extern::into_table).unwrap();
+        let entry = *table.get(&mut caller, 0).unwrap().unwrap_func().unwrap();
+        entry.call(&mut caller, &[], &mut [])
+    };
+    linker.func_wrap("host", "back", back).unwrap();
+    linker.func_wrap("host", "table", table).unwrap();
+    linker.func_wrap("host", "fail", || -> Result<()> { Err(wasmtime::Error::msg(FAILURE)) }).unwrap();
+    linker.func_wrap("host", "exit0", || -> Result<()> { Err(I32Exit(0).into()) }).unwrap();
+    linker.func_wrap("host", "exit3", || -> Result<()> { Err(I32Exit(3).into()) }).unwrap();
+    linker
+}
+
+fn found(seen: &Seen) -> Value {
+    let spans = seen.spans();
+    let name_of = |id: &[u8]| spans.iter().find(|span| span.span_id == id).map_or("host", |span| &span.name);
+    let line = |span: &Span| {
+        let parent = if span.parent_span_id.is_empty() { "" } else { name_of(&span.parent_span_id) };
+        let is_error = span.status.as_ref().is_some_and(|status| status.code() == StatusCode::Error);
+        let unwound = attribute(span, "wasm.function.unwound") == "true";
+        let marks = [(is_error, " !"), (unwound, " ~")];
+        let marks: String = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark).collect();
+        format!("{parent} > {}{marks}", span.name)
+    };
+    let snapshot = seen.snapshot();
+    let called = snapshot.functions.iter().filter(|function| function.calls > 0);
+    let calls: BTreeMap<&str, u64> = called.map(|function| (function.name.as_str(), function.calls)).collect();
+    let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
+    for error in &snapshot.errors {
+        *errors.entry(error.code.as_str()).or_default() += error.count;
+    }
+    json!({ "spans": spans.iter().map(line).collect::<Vec<_>>(), "calls": calls, "errors": errors })
+}
