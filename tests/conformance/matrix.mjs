@@ -16,6 +16,7 @@ const RUNTIMES = [
   ["Node 24", ["node-24/bin/node"]],
   ["Deno", ["@deno/linux-x64-glibc/deno", "run", "--allow-all"]],
   ["Bun", ["@oven/bun-linux-x64/bin/bun"]],
+  ["Chromium", ["node-24/bin/node"]],
 ];
 
 const results = {};

@@ -185,6 +185,7 @@ fn node() -> Result<Vec<String>> {
     command.current_dir(workspace::root()).arg("tests/conformance/matrix.mjs");
     command.arg(web::folder().join("test/conform.mjs")).arg(&runtimes);
     command.env("WASPECT", &programs[0]).env("OTLP_JSON", &programs[1]);
+    command.env("RUNTIMES", &runtimes).env("PACKAGES", workspace::node_modules());
     lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
     Ok(lines)
 }

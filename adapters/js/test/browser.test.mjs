@@ -1,16 +1,14 @@
 // A page in Chromium: the bundle under a strict policy, an endpoint of another origin, pages that are left.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { launch } from "./chromium.mjs";
+import { bundle, launch } from "./chromium.mjs";
 import { decode, tree, wasm } from "./support.mjs";
 
 const NAVIGATIONS = 100;
@@ -49,8 +47,7 @@ before(async () => {
     response.writeHead(method === "OPTIONS" ? 204 : 200).end();
   });
   const toEndpoint = await listen(endpoint);
-  const esbuild = join(createRequire(join(process.env.PACKAGES, "here.js")).resolve("esbuild-wasm/package.json"), "../bin/esbuild");
-  const code = execFileSync(process.execPath, [esbuild, "--bundle", "--minify", "--format=esm", "--platform=browser"], { input: app(toEndpoint), cwd: root });
+  const code = bundle(app(toEndpoint), root);
   PAGES["/assets/js/app.js"] = ["text/javascript", code];
   pages = createServer((request, response) => {
     const [type, body] = PAGES[request.url] ?? [];

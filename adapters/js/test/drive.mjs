@@ -1,0 +1,56 @@
+// A case of the conformance suite, driven: anywhere where there is JavaScript, so nothing of Node's is used here.
+
+import { ROOT_CONTEXT, context, trace } from "@opentelemetry/api";
+import { Observer } from "waspect";
+
+const HOST = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
+
+let active = ROOT_CONTEXT;
+context.setGlobalContextManager({ active: () => active, with() {}, bind() {}, enable() {}, disable() {} });
+
+/** How each step ended, how many frames were open then, and what the Observer sent. */
+export async function drive(bytes, { steps, parent }) {
+  let now = 0;
+  const batches = [];
+  const observer = new Observer({
+    serviceName: "test",
+    minDurationMs: 0,
+    overheadBudget: Infinity,
+    clock: { now: () => (now += 0.001), unix: () => 1e9 + now },
+    sink: ({ signal, bytes }) => batches.push({ signal, bytes: Array.from(bytes) }),
+  });
+  await observer.ready;
+  const module = new WebAssembly.Module(Uint8Array.from(bytes));
+  const spanContext = { ...HOST, traceFlags: parent === "sampled" ? 1 : 0 };
+  active = parent === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, trace.wrapSpanContext(spanContext));
+  const [instances, endings] = [[], []];
+  for (const [call, , at = 0] of steps) {
+    const { exports } = (instances[at] ??= start(observer, module));
+    endings.push([ending(exports[call]), observer.hooks.depth()]);
+  }
+  await observer.flush();
+  return { endings, batches };
+}
+
+function ending(call) {
+  try {
+    call();
+    return "returns";
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) return "traps";
+    return error.name === "ExitStatus" ? "exits" : error.message === "no" ? "fails" : String(error);
+  }
+}
+
+function start(observer, module) {
+  const exit = (status) => { throw Object.assign(new Error("exit"), { name: "ExitStatus", status }); };
+  const host = {
+    back: () => instance.exports.back(),
+    table: () => instance.exports.table.get(0)(),
+    fail: () => { throw Object.assign(new Error("no"), { name: "" }); },
+    exit0: () => exit(0),
+    exit3: () => exit(3),
+  };
+  const instance = observer.instance(module, { host });
+  return instance;
+}
