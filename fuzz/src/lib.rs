@@ -6,7 +6,7 @@
 pub mod bodies;
 #[path = "../../tests/src/features.rs"]
 pub mod features;
-#[path = "../../tests/src/random.rs"]
+#[path = "../../verify/src/random.rs"]
 pub mod random;
 #[path = "../../tests/src/smith.rs"]
 pub mod smith;
