@@ -5,6 +5,7 @@
 
 mod bodies;
 mod features;
+pub(crate) mod go;
 mod image;
 mod judged;
 mod names;
@@ -26,6 +27,7 @@ use crate::options::Options;
 
 pub use bodies::BodyFacts;
 pub use features::minimal_features;
+pub use go::Go;
 pub use names::NameSource;
 pub(crate) use references::in_section;
 pub(crate) use sections::stands_before;
@@ -71,6 +73,8 @@ pub struct ModuleInfo {
     pub start: Option<u32>,
     /// The producers section: `(field, name, version)`.
     pub producers: Vec<(String, String, String)>,
+    /// What is known where Go's compiler made it.
+    pub go: Option<Go>,
     /// True where names were kept for functions as such: by a name section, symbols, or Go's own table.
     pub has_names: bool,
     /// Paths of the source files in which functions begin, from debug information; each once.
@@ -248,6 +252,7 @@ impl ModuleInfo {
         names::read(&mut info, module);
         sources::read(&mut info, module);
         bodies.map_err(|error| error.named(|index| info.function_name(index)))?;
+        info.go = go::read(&info, module);
         if let Some(symbols) = &options.symbols {
             symbols::read(&mut info, module, &symbols.0, options.threads)?;
         }

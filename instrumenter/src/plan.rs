@@ -150,6 +150,8 @@ pub enum Warning {
         /// Selected functions.
         functions: usize,
     },
+    /// Functions that go on after they were suspended are told as new calls: records cannot tell.
+    Fragments,
     /// The module has no names: functions show up as numbers.
     NoNames,
     /// Nothing was selected: the output is the input.
@@ -227,6 +229,11 @@ impl Plan {
         self.functions.get(index as usize).is_some_and(|function| function.hook.is_ok())
     }
 
+    /// True when the function's activations are told as beginning or going on, and as ending or suspended (rule L3): in mode `calls`.
+    pub(crate) fn tells_stacks(&self, info: &ModuleInfo, index: u32) -> bool {
+        self.mode == Mode::Calls && self.is_hooked(index) && info.is_resumable(index)
+    }
+
     /// True when a function writes records: in mode `ring`, where a function that has a body is selected.
     pub(crate) fn writes_records(&self, info: &ModuleInfo) -> bool {
         let defined = info.imported_functions..self.functions.len() as u32;
@@ -253,7 +260,7 @@ impl Plan {
         let function = &info.functions[index as usize];
         let Some(body) = function.body.as_ref().filter(|body| count(&body.facts) > 0) else { return false };
         let Some(r#type) = info.function_type(index).filter(|r#type| !r#type.shared) else { return false };
-        select::has_room(self.mode, r#type.params.len() as u32, body).is_ok()
+        select::has_room(self.mode, r#type.params.len() as u32, body, info.is_resumable(index)).is_ok()
     }
 
     /// The allocator that a function is, if its calls are redirected.
@@ -332,6 +339,9 @@ impl Plan {
             self.warnings.push(Warning::GatesOnly { functions: hooked });
         } else if hooked > COUNTERS_MAX {
             self.warnings.push(Warning::ManyCounters { functions: hooked });
+        }
+        if self.mode == Mode::Ring && info.go.is_some() {
+            self.warnings.push(Warning::Fragments);
         }
         if !info.has_names {
             self.warnings.push(Warning::NoNames);
@@ -437,6 +447,10 @@ impl fmt::Display for Warning {
                     "{functions} counters: above {COUNTERS_MAX} some engines instantiate slowly; narrow with --include"
                 )
             }
+            Warning::Fragments => f.write_str(
+                "Go's functions return when their goroutine waits, and are called again to go on: in mode ring each time is one more call; \
+                 use --mode calls",
+            ),
             Warning::NoNames => f.write_str(
                 "the module has no names: functions show up as exports, table slots and numbers; --symbols FILE names them",
             ),

@@ -38,7 +38,7 @@ mod originals;
 mod references;
 mod types;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::walrus::{FunctionId, MemoryId, Module, ModuleConfig, RawCustomSection};
 use waspect_abi::manifest::Mode;
@@ -138,6 +138,8 @@ struct Rewriting<'a> {
     memories: HashMap<MemoryId, (u32, bool)>,
     /// None in mode `counts`.
     hooks: Option<&'a Hooks>,
+    /// The functions whose caller has not begun, where it may be left and gone on with.
+    more_stack: HashSet<FunctionId>,
     /// What is called in the place of an import.
     host_calls: Replacements,
     /// What is called in the place of an allocator, with the caller as one more argument.
@@ -151,6 +153,8 @@ impl<'a> Rewriting<'a> {
         let imports = originals.functions.iter().copied().zip(0..info.imported_functions).collect();
         let wide = info.memories.iter().map(|memory| memory.is_64);
         let memories = originals.memories.iter().copied().zip((0..).zip(wide)).collect();
+        let more_stack = info.go.iter().flat_map(|go| &go.more_stack);
+        let more_stack = more_stack.map(|index| originals.functions[*index as usize]).collect();
         let [host_calls, allocators, references] = std::array::from_fn(|_| Replacements::new());
         Rewriting {
             originals,
@@ -159,6 +163,7 @@ impl<'a> Rewriting<'a> {
             counters,
             imports,
             memories,
+            more_stack,
             hooks: None,
             host_calls,
             allocators,
@@ -176,7 +181,7 @@ fn calls(
     plan: &Plan,
     counters: &Counters,
 ) -> Result<(), Error> {
-    let hooks = Hooks::import(module, info)?;
+    let hooks = Hooks::import(module, originals, info, plan)?;
     let mut rewriting = Rewriting { hooks: Some(&hooks), ..Rewriting::counts(originals, info, plan, counters) };
     let mut making = functions::Making { module, originals, info, plan, counters, hooks: &hooks };
     rewriting.host_calls = making.host_calls();

@@ -41,11 +41,25 @@ pub enum Hook {
     Flush,
     /// `(func, token)`, in mode `ring`
     UnwindRing,
+    /// `(func, point, stack, height) -> token`, of functions that may be left and gone on with
+    EnterOrResume,
+    /// `(func, token, way)`, of the same
+    ExitOrSuspend,
+}
+
+/// How an activation ends: the last argument of [`Hook::ExitOrSuspend`] (rule L4).
+pub mod way {
+    /// The call ends.
+    pub const ENDED: u32 = 0;
+    /// The call is suspended: another activation of its function goes on with it. Any value that is not listed means this.
+    pub const SUSPENDED: u32 = 1;
+    /// The call had not begun: another activation of its function begins it.
+    pub const NOT_BEGUN: u32 = 2;
 }
 
 impl Hook {
     /// Every hook, in the order in which instrumented modules import them.
-    pub const ALL: [Hook; 12] = [
+    pub const ALL: [Hook; 14] = [
         Hook::Module,
         Hook::Enter,
         Hook::Exit,
@@ -58,6 +72,8 @@ impl Hook {
         Hook::Grow64,
         Hook::Flush,
         Hook::UnwindRing,
+        Hook::EnterOrResume,
+        Hook::ExitOrSuspend,
     ];
 
     /// The import's field name.
@@ -75,15 +91,18 @@ impl Hook {
             Hook::Grow64 => "grow64",
             Hook::Flush => "flush",
             Hook::UnwindRing => "unwind_ring",
+            Hook::EnterOrResume => "enter_or_resume",
+            Hook::ExitOrSuspend => "exit_or_suspend",
         }
     }
 
     /// Parameter types.
     pub const fn params(self) -> &'static [ValueType] {
         match self {
-            Hook::Module | Hook::Alloc | Hook::Grow => &[I32, I32, I32, I32],
+            Hook::Module | Hook::Alloc | Hook::Grow | Hook::EnterOrResume => &[I32, I32, I32, I32],
             Hook::Enter | Hook::Begin | Hook::Flush => &[I32],
             Hook::Exit | Hook::Unwind | Hook::End | Hook::UnwindRing => &[I32, I32],
+            Hook::ExitOrSuspend => &[I32, I32, I32],
             Hook::Alloc64 => &[I32, I64, I64, I64],
             Hook::Grow64 => &[I32, I32, I64, I64],
         }
@@ -92,7 +111,7 @@ impl Hook {
     /// Result types: at most one.
     pub const fn results(self) -> &'static [ValueType] {
         match self {
-            Hook::Module | Hook::Enter | Hook::Begin => &[I32],
+            Hook::Module | Hook::Enter | Hook::Begin | Hook::EnterOrResume => &[I32],
             _ => &[],
         }
     }

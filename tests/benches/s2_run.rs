@@ -160,6 +160,19 @@ fn link(
                     1u32
                 })?
             }
+            Hook::EnterOrResume => linker.func_wrap(
+                HOOK_MODULE,
+                name,
+                move |caller: Caller<'_, State>, func: u32, _: u32, _: u32, _: u32| {
+                    event(caller, func);
+                    1u32
+                },
+            )?,
+            Hook::ExitOrSuspend => {
+                linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, func: u32, _: u32, _: u32| {
+                    event(caller, func);
+                })?
+            }
             Hook::Exit | Hook::End => {
                 linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, func: u32, _: u32| {
                     event(caller, func);

@@ -20,6 +20,8 @@ export class Mock {
       module: (abi, buildA, buildB, functions) => this.module(abi, functions),
       enter: (func) => this.open("call", func),
       exit: (func, token) => this.close("call", func, token),
+      enter_or_resume: (func, point) => this.open(point === 0 ? "call" : "lap", func),
+      exit_or_suspend: (func, token, way) => this.leave(func, token, way),
       begin: (func) => this.open("boundary", func),
       end: (func, token) => this.close("boundary", func, token),
       unwind: (func) => this.fault(`\`unwind\` of ${func}: there is no handler (U1)`),
@@ -87,6 +89,13 @@ export class Mock {
     const frame = this.frames[this.frames.length - 1];
     if (frame?.kind === kind && frame.func === func && frame.token === token) this.frames.pop();
     else this.fault(`the end of a ${kind} of func[${func}], token ${token}, finds ${JSON.stringify(frame)} (C4, T4, T5)`);
+  }
+
+  /** To the engine a call like any other; only what begins is counted (L3, L5). */
+  leave(id, token, way) {
+    const { kind } = this.frames[this.frames.length - 1] ?? {};
+    this.close(kind === "lap" ? "lap" : "call", id, token);
+    if (way === 2) this.enters.set(id - this.base, this.enters.get(id - this.base) - 1);
   }
 
   grow(id, memory, delta, result) {

@@ -17,6 +17,7 @@ pub fn all() -> Vec<(&'static str, Drive<'static>)> {
         ("cpp-work", Drive::Command(&[])),
         ("cpp-exceptions", Drive::Command(&[])),
         ("go-work", Drive::Command(&[])),
+        ("go-lanes", Drive::Command(&[])),
         ("zig-work", Drive::Command(&[])),
         ("as-work", Drive::Command(&[])),
         ("go-work-stripped", Drive::Command(&[])),

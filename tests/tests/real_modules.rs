@@ -67,6 +67,7 @@ fn the_same_output_and_balanced_frames() {
                 "{name}: every frame closes once"
             );
         }
+        assert_eq!(calls.mock.laps().fragments, 0, "{name}: what goes on was seen to begin");
         assert_eq!(calls.mock.opened(), ring.mock.opened(), "{name}: both modes see the same frames");
         assert_eq!(calls.mock.closes(), ring.mock.closes(), "{name}: they close by the same proofs");
         (name, calls, ring.mock.events(), before.end)
@@ -77,11 +78,12 @@ fn the_same_output_and_balanced_frames() {
         let (closes, (allocations, frees, growths)) = (calls.mock.closes(), calls.mock.memory_events());
         println!(
             "{name:<16} {:>9} hook calls, {:>8} frames ({} unwound, {} at the boundary), {allocations} allocations, {frees} frees, \
-             {growths} growths; ends `{end}`",
+             {growths} growths, {} suspended calls that went on; ends `{end}`",
             calls.mock.events(),
             calls.mock.opened(),
             closes.unwind,
             closes.scope,
+            calls.mock.laps().resumed,
         );
     }
     println!("F3: {total} hook calls, in mode ring {total_ring} hook calls and records, 0 mismatches");

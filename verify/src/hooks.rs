@@ -33,6 +33,18 @@ fn link_hook<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock, h
         Hook::Enter => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| {
             get(caller.data_mut()).enter(func)
         })?,
+        Hook::EnterOrResume => linker.func_wrap(
+            HOOK_MODULE,
+            name,
+            move |mut caller: Caller<'_, T>, func: u32, point: u32, stack: u32, height: u32| {
+                get(caller.data_mut()).enter_or_resume(func, point, stack, height)
+            },
+        )?,
+        Hook::ExitOrSuspend => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32, way: u32| {
+                get(caller.data_mut()).exit_or_suspend(func, token, way)
+            })?
+        }
         Hook::Begin => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| {
             get(caller.data_mut()).begin(func)
         })?,

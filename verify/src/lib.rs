@@ -35,6 +35,7 @@ pub mod random;
 pub mod reproducible;
 pub mod rings;
 mod side;
+pub mod stacks;
 pub mod tape;
 pub mod trial;
 mod wasi;

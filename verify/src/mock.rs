@@ -5,11 +5,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use waspect_abi::hooks::way;
 use waspect_abi::ring::{self, Record};
 use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Hook};
 
 use crate::facts::Facts;
 use crate::rings::{Ring, Taken};
+use crate::stacks::{Laps, Place, Stacks};
 use crate::tape::{Event, Tape};
 
 /// Faults kept in words; the rest are only counted.
@@ -105,6 +107,8 @@ struct Frame {
     kind: FrameKind,
     func: u32,
     token: u32,
+    /// Where it stands on a stack of the guest's, if it may be suspended.
+    place: Option<Place>,
 }
 
 #[derive(Debug)]
@@ -125,6 +129,8 @@ pub struct Mock {
     frames: Vec<Frame>,
     /// Tokens of frames that an `unwind` closed and that may go on all the same, on another stack (rule U4).
     unwound: HashSet<u32>,
+    /// Calls that are suspended.
+    stacks: Stacks,
     next_token: u32,
     next_base: u32,
     enters: Vec<u64>,
@@ -154,6 +160,7 @@ impl Mock {
             expected: None,
             frames: Vec::new(),
             unwound: HashSet::new(),
+            stacks: Stacks::default(),
             next_token: 1,
             next_base: FIRST_BASE,
             enters: Vec::new(),
@@ -217,7 +224,7 @@ impl Mock {
         self.instances.iter().map(|instance| instance.base)
     }
 
-    /// How often `enter` was called with this id.
+    /// How often a call of this id began.
     pub fn enters(&self, id: u32) -> u64 {
         self.enters.get(id as usize).copied().unwrap_or(0)
     }
@@ -284,6 +291,7 @@ impl Mock {
         if !self.sees(Hook::Enter, func) {
             return 0;
         }
+        self.stacks.settle();
         self.enters[func as usize] += 1;
         self.push(FrameKind::Call, func)
     }
@@ -294,6 +302,67 @@ impl Mock {
         if self.sees(Hook::Exit, func) {
             self.close(FrameKind::Call, func, token);
         }
+    }
+
+    /// Hook `enter_or_resume`. To the engine it is a call like any other; how many calls there were, the guest's stacks tell.
+    pub fn enter_or_resume(&mut self, func: u32, point: u32, stack: u32, height: u32) -> u32 {
+        self.tell(Hook::EnterOrResume, func, None, [point.into(), stack.into(), height.into()]);
+        if !self.sees(Hook::EnterOrResume, func) {
+            return 0;
+        }
+        let place = Place { stack, height };
+        let caller = self.frames.last().filter(|frame| frame.place.is_some()).copied();
+        if let (Some(caller), true) = (caller, self.stacks.is_leaving()) {
+            let (func, caller) = (self.show(func), self.show(caller.func));
+            self.fault(format!(
+                "{func} begins in {caller}, which did not leave when what it called was suspended (L4)"
+            ));
+        }
+        let begins = match caller {
+            Some(_) if point == 0 => true,
+            _ => {
+                let base = self.instance(func).map_or(0, |instance| instance.base);
+                self.stacks.arrive(base, func, point, place)
+            }
+        };
+        self.enters[func as usize] += u64::from(begins);
+        let token = self.push(FrameKind::Call, func);
+        if let Some(frame) = self.frames.last_mut() {
+            frame.place = Some(place);
+        }
+        token
+    }
+
+    /// Hook `exit_or_suspend`.
+    pub fn exit_or_suspend(&mut self, func: u32, token: u32, how: u32) {
+        self.tell(Hook::ExitOrSuspend, func, Some(token), [how.into(), 0, 0]);
+        if !self.sees(Hook::ExitOrSuspend, func) {
+            return;
+        }
+        let frame = self.frames.iter().rfind(|frame| frame.token == token).copied();
+        if how > way::NOT_BEGUN {
+            self.fault(format!("{} ends in way {how} (L4)", self.show(func)));
+        }
+        if how == way::ENDED && self.stacks.is_leaving() {
+            self.fault(format!("{} ends, though what it called was suspended (L4)", self.show(func)));
+        }
+        match frame.and_then(|frame| frame.place) {
+            Some(place) => {
+                let base = self.instance(func).map_or(0, |instance| instance.base);
+                self.stacks.end(base, func, place, how);
+            }
+            None => self.fault(format!("{} was not entered by `enter_or_resume` (L4)", self.show(func))),
+        }
+        if how == way::NOT_BEGUN {
+            let begun = &mut self.enters[func as usize];
+            *begun = begun.saturating_sub(1);
+        }
+        self.close(FrameKind::Call, func, token);
+    }
+
+    /// What was seen of functions that are suspended and gone on with.
+    pub fn laps(&self) -> Laps {
+        self.stacks.laps()
     }
 
     /// Hook `unwind`.
@@ -452,7 +521,12 @@ impl Mock {
                 self.enters[func as usize] += 1;
                 self.opened += 1;
                 self.tell(Hook::Enter, func, None, [0; 3]);
-                self.frames.push(Frame { kind: FrameKind::Record, func, token: ring::token(record.number) });
+                self.frames.push(Frame {
+                    kind: FrameKind::Record,
+                    func,
+                    token: ring::token(record.number),
+                    place: None,
+                });
             }
             Record::Exit(token) => {
                 let Some(at) = self.find_record(base, token) else { return };
@@ -527,7 +601,7 @@ impl Mock {
         if kind != FrameKind::Scope {
             self.opened += 1;
         }
-        self.frames.push(Frame { kind, func, token });
+        self.frames.push(Frame { kind, func, token, place: None });
         token
     }
 

@@ -50,7 +50,9 @@ impl Recorder {
         let depth = self.lane.frames.len().wrapping_sub(1);
         match self.lane.frames.last() {
             Some(&frame) if frame.token(depth) == token && frame.id == id && !frame.is(flag::SLOW) => {
-                if self.account(now, &frame) {
+                let is_long = self.account(now, &frame);
+                self.give_to_caller(now.wrapping_sub(frame.start), &frame);
+                if is_long {
                     return self.pop_with_span(now);
                 }
                 self.lane.frames.truncate(depth);
@@ -120,6 +122,17 @@ impl Recorder {
 
     /// Closes the innermost frame, whatever it is. True when it had a span to speak for it, kept or not.
     pub(crate) fn close_top(&mut self, now: u64, closing: &Closing) -> bool {
+        let is_floor = self.lane.frames.last().is_some_and(|frame| frame.is(flag::FLOOR));
+        let spoke = self.close_frame(now, closing);
+        if is_floor {
+            self.fail_stack(now, closing);
+            self.detach(now);
+        }
+        spoke
+    }
+
+    /// As [`Recorder::close_top`], and leaves the stack of a floor where it is.
+    pub(crate) fn close_frame(&mut self, now: u64, closing: &Closing) -> bool {
         let Some(&frame) = self.lane.frames.last() else { return false };
         if frame.is(flag::SCOPE) {
             self.lane.parents.pop();
@@ -133,6 +146,10 @@ impl Recorder {
         }
         let is_long =
             if frame.is(flag::BEGIN) { self.account_boundary(now, &frame) } else { self.account(now, &frame) };
+        match frame.is(flag::FLOOR) {
+            true => self.give_to_stack(now.wrapping_sub(frame.start), &frame),
+            false => self.give_to_caller(now.wrapping_sub(frame.start), &frame),
+        }
         if !frame.is(flag::BEGIN) {
             let met = &mut self.functions.met[frame.function as usize];
             match closing {
@@ -141,7 +158,8 @@ impl Recorder {
                 Closing::Failed { failure, .. } => met.errors += u64::from(failure.is_error()),
             }
         }
-        let wanted = is_long || frame.is(flag::BOUNDARY | flag::ROOT | flag::KEPT | flag::LISTED);
+        let kept = flag::BOUNDARY | flag::KEPT | flag::LISTED;
+        let wanted = is_long || frame.is(kept) || frame.is(flag::ROOT) && self.root_is_wanted();
         let exception = matches!(closing, Closing::Failed { exception: true, .. });
         if !frame.is(flag::MERGED) && (wanted || exception) {
             self.offer_span(now, closing);
@@ -153,8 +171,13 @@ impl Recorder {
         !frame.is(flag::MERGED)
     }
 
+    /// Whether the first frame of the current root becomes a span whatever it took.
+    fn root_is_wanted(&self) -> bool {
+        self.lane.roots.last().is_none_or(|root| !root.of_stack || root.kept.len() + root.slowest.len() > 0)
+    }
+
     /// The depth of the open frame that a closing hook names; None, and counted, when it names none (T4) or another (T5).
-    fn find(&mut self, id: u32, token: u32, begin: bool) -> Option<usize> {
+    pub(crate) fn find(&mut self, id: u32, token: u32, begin: bool) -> Option<usize> {
         let found = token::depth(token).and_then(|depth| Some((depth, *self.lane.frames.get(depth)?)));
         let Some((depth, frame)) = found.filter(|(depth, frame)| frame.token(*depth) == token) else {
             self.drops.count(DropReason::Token);
@@ -217,7 +240,7 @@ impl Recorder {
     }
 
     /// Whether a frame may be opened; counted when not (D2).
-    fn has_room(&mut self) -> bool {
+    pub(crate) fn has_room(&mut self) -> bool {
         if self.lane.frames.len() < self.depth_max {
             return true;
         }
@@ -227,7 +250,7 @@ impl Recorder {
 
     /// Pushes the frame of a call, and counts it.
     #[inline]
-    fn push(&mut self, now: u64, id: u32, function: u32, node: u32, mut flags: u16) -> u32 {
+    pub(crate) fn push(&mut self, now: u64, id: u32, function: u32, node: u32, mut flags: u16) -> u32 {
         let met = &mut self.functions.met[function as usize];
         met.entered += 1;
         flags |= met.flags;
@@ -260,7 +283,6 @@ impl Recorder {
     fn account(&mut self, now: u64, frame: &Frame) -> bool {
         let duration = now.wrapping_sub(frame.start);
         let own = duration.saturating_sub(frame.callees);
-        self.give_to_caller(duration, frame);
         if self.flight.closed(Closed {
             duration,
             own,
@@ -294,7 +316,6 @@ impl Recorder {
     fn account_boundary(&mut self, now: u64, frame: &Frame) -> bool {
         let duration = now.wrapping_sub(frame.start);
         let own = duration.saturating_sub(frame.callees);
-        self.give_to_caller(duration, frame);
         let met = &mut self.functions.met[frame.function as usize];
         if !frame.is(flag::HAS_CALL) {
             met.own = met.own.wrapping_add(own);
@@ -310,7 +331,7 @@ impl Recorder {
 
     /// Charges a frame's time and bytes to the frame below it.
     #[inline]
-    fn give_to_caller(&mut self, duration: u64, frame: &Frame) {
+    pub(crate) fn give_to_caller(&mut self, duration: u64, frame: &Frame) {
         let below = self.lane.frames.len().wrapping_sub(2);
         if let Some(caller) = self.lane.frames.get_mut(below) {
             caller.callees = caller.callees.wrapping_add(duration);

@@ -72,6 +72,21 @@ impl Recorder {
                 keep_frames(lane, &flushed.parents);
             }
         }
+        self.flush_waiting_roots(now);
+    }
+
+    /// Roots of stacks of the guest's on which nothing runs now. Their frames are not looked at: what is flushed hangs under the stack.
+    fn flush_waiting_roots(&mut self, now: u64) {
+        let Some(ids) = &self.ids else { return };
+        let open_root_ns = self.config.spans.open_root_ns;
+        for root in self.stacks.roots() {
+            let is_empty = root.kept.is_empty() && root.slowest.is_empty();
+            if root.sampled && !is_empty && now.saturating_sub(root.started) >= open_root_ns {
+                let flushed = root.flush(ids, &[], &mut self.spans, self.config.limits.spans_max);
+                self.candidates = self.candidates.saturating_sub(flushed.candidates);
+                self.drops.add(DropReason::Span, flushed.dropped);
+            }
+        }
     }
 
     fn drain_modules(&mut self, delta: &mut Delta) {
@@ -219,7 +234,7 @@ impl Recorder {
     /// Forgets instances that ended, once no frame is open that could name them.
     fn clean_up(&mut self) {
         let ended = self.instances.ended();
-        if ended == 0 || !self.lane.frames.is_empty() || !self.parked.is_empty() {
+        if ended == 0 || !self.lane.frames.is_empty() || !self.parked.is_empty() || !self.stacks.is_empty() {
             return;
         }
         if self.instances.live().is_empty() {

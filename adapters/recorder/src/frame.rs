@@ -26,9 +26,13 @@ pub(crate) mod flag {
 
     /// A call of an allow-listed function: a span, however short it was.
     pub(crate) const LISTED: u16 = 256;
+    /// A call that may be suspended: it stands on a stack of the guest's.
+    pub(crate) const STACKED: u16 = 512;
+    /// The first frame of such a stack on the lane: what is below is not its caller.
+    pub(crate) const FLOOR: u16 = 1024;
 
     /// A frame with any of these does not close the short way.
-    pub(crate) const SLOW: u16 = SCOPE | BOUNDARY | BEGIN | MERGED | ROOT | KEPT | LISTED;
+    pub(crate) const SLOW: u16 = SCOPE | BOUNDARY | BEGIN | MERGED | ROOT | KEPT | LISTED | FLOOR;
 }
 
 /// An open call or boundary.

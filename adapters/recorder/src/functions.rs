@@ -36,6 +36,8 @@ pub(crate) struct Function {
     pub(crate) counted: u64,
     /// Calls that drains have told.
     pub(crate) told: u64,
+    /// It was seen to go on with functions in their middle (L3).
+    pub(crate) resumes: bool,
     pub(crate) errors: u64,
     pub(crate) unwound: u64,
     pub(crate) heap: HeapFigures,

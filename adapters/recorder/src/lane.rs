@@ -1,4 +1,4 @@
-//! Lanes (rules L1 to L3): the stacks of one recorder, of which one is current.
+//! Lanes (rules L1 and L2): the stacks of one recorder, of which one is current.
 
 use alloc::vec::Vec;
 
@@ -6,6 +6,7 @@ use crate::Parent;
 use crate::frame::Frame;
 use crate::ring::Open;
 use crate::spans::Root;
+use crate::stacks::{Active, Place};
 
 /// One stack of frames.
 #[derive(Debug, Default)]
@@ -21,6 +22,10 @@ pub(crate) struct Lane {
     pub(crate) opens: Vec<Open>,
     /// Open roots, outermost first: one for each frame that is a root.
     pub(crate) roots: Vec<Root>,
+    /// By depth, where the frames began that stand on a stack of the guest's; of the others, nothing.
+    pub(crate) places: Vec<Place>,
+    /// Stacks of the guest's whose frames are here, outermost first.
+    pub(crate) stacks: Vec<Active>,
 }
 
 /// The lanes that are not current and not empty, by id.

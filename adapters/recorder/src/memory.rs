@@ -31,6 +31,7 @@ impl Recorder {
             self.drops.count(DropReason::Function);
             return;
         };
+        self.end_stacks(now, Some(base), &Recorder::dropped());
         let instance = &mut self.instances.all[place as usize];
         instance.memory = memory_bytes;
         let leaks = now.saturating_sub(instance.began) >= self.config.leak_age_ns;

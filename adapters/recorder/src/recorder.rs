@@ -18,7 +18,9 @@ use crate::ids::Ids;
 use crate::instances::{Instance, Instances};
 use crate::lane::{Lane, Parked};
 use crate::objects::Objects;
+use crate::resuming::Leaving;
 use crate::spans::Root;
+use crate::stacks::Stacks;
 use crate::token;
 use crate::tree::Tree;
 use crate::{Config, GateChange, Timestamp, Untimed};
@@ -45,6 +47,9 @@ pub struct Recorder {
     pub(crate) tree: Tree,
     pub(crate) flight: Flight,
     pub(crate) parked: Parked,
+    /// Suspended frames.
+    pub(crate) stacks: Stacks,
+    pub(crate) leaving: Leaving,
     pub(crate) instances: Instances,
     pub(crate) ids: Option<Ids>,
     /// Unix time minus the recorder's, once the calendar was read.
@@ -83,6 +88,8 @@ impl Recorder {
             tree: Tree::new(limits.nodes_max, hash_key, preallocate),
             flight: Flight::default(),
             parked: Parked::default(),
+            stacks: Stacks::new(hash_key),
+            leaving: Leaving::default(),
             instances: Instances::default(),
             ids,
             wall_offset: None,
@@ -113,6 +120,8 @@ impl Recorder {
         self.lane.frames.clear();
         self.depth_max = self.config.limits.depth_max;
         self.parked.clear();
+        self.stacks.clear();
+        self.leaving.clear();
         self.candidates = 0;
         self.spans.clear();
         self.errors.clear();
@@ -226,13 +235,13 @@ impl Recorder {
         if lane == self.lane.id {
             return;
         }
+        self.abandon();
         let leaving = core::mem::take(&mut self.lane);
         self.lane = match self.parked.switch(leaving, lane, self.config.limits.lanes_max) {
             Some(lane) => lane,
             None => Lane { id: lane, refused: true, ..Lane::default() },
         };
-        let room = self.config.limits.depth_max.saturating_sub(self.parked.frames());
-        self.depth_max = if self.lane.refused { 0 } else { room };
+        self.measure_room();
         for (depth, frame) in self.lane.frames.iter().enumerate() {
             if frame.is(crate::frame::flag::OUTERMOST) {
                 self.functions.met[frame.function as usize].outer = depth as u32;

@@ -64,6 +64,7 @@ impl Recorder {
             None => self.close_above(now, 0, &Closing::Unwound),
             Some(failure) => self.fail_above(now, 0, failure),
         }
+        self.end_stacks(now, None, &Recorder::dropped());
     }
 
     /// Says what the calendar reads now, for boundaries without a scope (C3).
@@ -129,6 +130,36 @@ impl Recorder {
         self.lane.roots.push(root);
     }
 
+    /// Opens the root of a stack of the guest's, with the next frame. It continues the trace of the call from the host that runs, but
+    /// not as a part of it: others run in between. False: there was no need for one.
+    pub(crate) fn open_stack_root(&mut self, now: u64) -> bool {
+        let outer = self.lane.roots.iter().rev().find(|root| !root.of_stack);
+        let Some(outer) = outer.filter(|_| !self.begins_root()) else {
+            self.open_root(now);
+            return self.is_new_root();
+        };
+        let mut trace = outer.trace.clone();
+        let (sampled, identified) = (outer.sampled, outer.identified);
+        if let (true, Some(ids)) = (identified, &self.ids) {
+            trace.parent = ids.span(outer.sequence);
+        }
+        let mut root = self.spare_roots.pop().unwrap_or_default();
+        root.restart(trace, self.sequence, now);
+        (root.sampled, root.identified, root.of_stack) = (sampled, identified, true);
+        self.lane.roots.push(root);
+        true
+    }
+
+    /// The root's own frame is taken back: nothing of it is told.
+    pub(crate) fn forget_root(&mut self) {
+        let Some(root) = self.lane.roots.pop() else { return };
+        self.candidates = self.candidates.saturating_sub(root.kept.len() + root.slowest.len());
+        self.forget_root_of_stack(root.sequence);
+        if self.spare_roots.len() < SPARE_ROOTS_MAX {
+            self.spare_roots.push(root);
+        }
+    }
+
     /// True when a root waits for its first frame, which is the next one to be pushed.
     pub(crate) fn is_new_root(&self) -> bool {
         self.lane.roots.last().is_some_and(|root| root.sequence == self.sequence)
@@ -137,6 +168,7 @@ impl Recorder {
     /// The root's own frame closed.
     pub(crate) fn end_root(&mut self, now: u64) {
         let Some(mut root) = self.lane.roots.pop() else { return };
+        self.forget_root_of_stack(root.sequence);
         if self.lane.roots.is_empty() {
             self.busy = self.busy.saturating_add(now.saturating_sub(root.busy_from));
         }
@@ -146,11 +178,18 @@ impl Recorder {
             self.candidates = self.candidates.saturating_sub(flushed.candidates);
             self.drops.add(DropReason::Span, flushed.dropped);
         }
-        if self.lane.roots.is_empty() && self.parked.is_empty() {
+        if self.lane.roots.is_empty() && self.parked.is_empty() && self.stacks.is_empty() {
             self.candidates = 0;
         }
         if self.spare_roots.len() < SPARE_ROOTS_MAX {
             self.spare_roots.push(root);
+        }
+    }
+
+    /// A root left the lane: the stack that began with it has none there any more.
+    fn forget_root_of_stack(&mut self, sequence: u64) {
+        if let Some(active) = self.lane.stacks.last_mut().filter(|active| active.root == Some(sequence)) {
+            active.root = None;
         }
     }
 

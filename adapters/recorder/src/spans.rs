@@ -74,6 +74,8 @@ pub(crate) struct Root {
     pub(crate) sampled: bool,
     /// True when the trace has ids, sampled or not.
     pub(crate) identified: bool,
+    /// It began with a stack of the guest's: its first frame is kept as any other is, or where it has something below.
+    pub(crate) of_stack: bool,
     pub(crate) sequence: u64,
     pub(crate) started: u64,
     /// Until when drains have told its time as busy.
@@ -115,6 +117,7 @@ impl Root {
         self.slowest.clear();
         (self.trace, self.sequence, self.started, self.promised, self.omitted) = (trace, sequence, started, 0, 0);
         (self.sampled, self.identified, self.busy_from) = (false, false, started);
+        self.of_stack = false;
     }
 
     /// A call that the policy wants to see. False: it, or another one, gave way.

@@ -54,6 +54,27 @@ fn define<T: 'static>(
                 }
             })
         }
+        Hook::EnterOrResume => linker.func_wrap(
+            HOOK_MODULE,
+            name,
+            move |mut caller: Caller<'_, T>, func: u32, point: u32, stack: u32, height: u32| -> Result<u32> {
+                let now = clock::now();
+                let Some(state) = get(caller.data_mut()).state() else { return Ok(0) };
+                let token = state.caught_up(now).enter_or_resume(now, func, point, stack, height);
+                match now >= state.tick_due {
+                    true => tick::tick(&mut caller, get, now).map(|()| token),
+                    false => Ok(token),
+                }
+            },
+        ),
+        Hook::ExitOrSuspend => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32, way: u32| {
+                let now = clock::now();
+                if let Some(state) = get(caller.data_mut()).state() {
+                    state.caught_up(now).exit_or_suspend(now, func, token, way);
+                }
+            })
+        }
         Hook::Begin => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| -> u32 {
             let now = clock.now();
             let Some(state) = get(caller.data_mut()).state() else { return 0 };

@@ -38,6 +38,20 @@ pub(crate) enum Event {
         func: u32,
         token: u32,
     },
+    EnterOrResume {
+        now: Timestamp,
+        func: u32,
+        point: u32,
+        stack: u32,
+        height: u32,
+        token: u32,
+    },
+    ExitOrSuspend {
+        now: Timestamp,
+        func: u32,
+        token: u32,
+        way: u32,
+    },
     Unwind {
         now: Timestamp,
         func: u32,
@@ -142,6 +156,15 @@ impl Replay {
                 Event::Enter { now, func, token } => {
                     let opened = self.recorder.enter(now, func);
                     self.open(token, opened);
+                }
+                Event::EnterOrResume { now, func, point, stack, height, token } => {
+                    let opened = self.recorder.enter_or_resume(now, func, point, stack, height);
+                    self.open(token, opened);
+                }
+                Event::ExitOrSuspend { now, func, token, way } => {
+                    if let Some(token) = self.close(token) {
+                        self.recorder.exit_or_suspend(now, func, token, way);
+                    }
                 }
                 Event::Begin { now, func, token } => {
                     let opened = self.recorder.begin(now, func);

@@ -104,6 +104,22 @@ impl Seat {
         }
     }
 
+    #[inline]
+    pub fn enter_or_resume(&mut self, now: Timestamp, func: u32, point: u32, stack: u32, height: u32) -> u32 {
+        match self {
+            Seat::Here(recorder) => recorder.enter_or_resume(now, func, point, stack, height),
+            _ => self.open(|token| Event::EnterOrResume { now, func, point, stack, height, token }),
+        }
+    }
+
+    #[inline]
+    pub fn exit_or_suspend(&mut self, now: Timestamp, func: u32, token: u32, way: u32) {
+        match self {
+            Seat::Here(recorder) => recorder.exit_or_suspend(now, func, token, way),
+            _ => self.tell(Event::ExitOrSuspend { now, func, token, way }),
+        }
+    }
+
     pub fn unwind_ring(&mut self, now: Timestamp, func: u32, token: u32) {
         match self {
             Seat::Here(recorder) => recorder.unwind_ring(now, func, token),

@@ -133,6 +133,7 @@ impl<'a> Reading<'a> {
             tags: Vec::new(),
             start: None,
             producers: Vec::new(),
+            go: None,
             has_names: false,
             files: Vec::new(),
         };

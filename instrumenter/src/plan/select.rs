@@ -17,9 +17,15 @@ const BUILTIN_PREFIX: &str = "wasm:";
 /// Locals that a hooked body may need: a frame's two, two scratch values for each width of `memory.grow`, an array's length.
 const LOCALS_ADDED_MAX: u32 = 7;
 
+/// Those that a function needs besides which may be left and gone on with: what it returns, and whether it had begun.
+const LOCALS_RESUMABLE: u32 = 2;
+
 /// Bytes of a hook's call, or of a record, with what stands around it, every index at its longest.
 const HOOK_BYTES_MAX: u32 = 40;
 const RECORD_BYTES_MAX: u32 = 128;
+
+/// Bytes that take a call back which had not begun.
+const UNCOUNT_BYTES_MAX: u32 = 24;
 
 /// Decides each function's hook, by original index.
 pub(super) fn functions(info: &ModuleInfo, options: &Options) -> Result<Vec<Result<(), Reason>>, Error> {
@@ -110,31 +116,32 @@ impl<'a> Selection<'a> {
 
     fn has_room(&self, index: u32, body: &Body) -> Result<(), Reason> {
         let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
-        has_room(self.options.mode, params, body)
+        has_room(self.options.mode, params, body, self.info.is_resumable(index))
     }
 }
 
 /// Whether a body can have the locals and the bytes that it may need.
-pub(super) fn has_room(mode: Mode, params: u32, body: &Body) -> Result<(), Reason> {
-    let would_be = params.saturating_add(body.facts.locals).saturating_add(LOCALS_ADDED_MAX);
+pub(super) fn has_room(mode: Mode, params: u32, body: &Body, resumable: bool) -> Result<(), Reason> {
+    let added = LOCALS_ADDED_MAX + if resumable { LOCALS_RESUMABLE } else { 0 };
+    let would_be = params.saturating_add(body.facts.locals).saturating_add(added);
     if mode.has_hooks() && would_be > limits::LOCALS_MAX {
         return Err(Reason::Locals { would_be });
     }
     let site = if mode == Mode::Ring { RECORD_BYTES_MAX } else { HOOK_BYTES_MAX };
-    let would_be = body_bytes_at_most(body, site);
+    let would_be = body_bytes_at_most(body, site, if resumable { UNCOUNT_BYTES_MAX } else { 0 });
     if would_be > limits::BODY_BYTES_MAX as u32 { Err(Reason::Size { would_be }) } else { Ok(()) }
 }
 
 /// A body's length with everything injected, every index at its longest. A body has 7,654,321 bytes at most, so nothing
 /// overflows.
-fn body_bytes_at_most(body: &Body, site: u32) -> u32 {
+fn body_bytes_at_most(body: &Body, site: u32, call: u32) -> u32 {
     let facts = &body.facts;
     body.range.len() as u32
         + 48
         + 2 * site
         + site * (facts.tail_calls + facts.handlers + facts.grows)
         + 30 * facts.news
-        + 12 * facts.calls
+        + (12 + call) * facts.calls
         + 5 * (facts.returns + facts.references)
 }
 

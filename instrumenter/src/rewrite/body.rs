@@ -8,7 +8,7 @@ use wasmparser::{BinaryReader, FunctionBody, OperatorsReader, OperatorsReaderAll
 use waspect_abi::Hook;
 use waspect_abi::manifest::Mode;
 
-use super::hooks::{Frame, Hooks};
+use super::hooks::{Frame, Hooks, Lap, Opening};
 use super::layout::{Layout, Target};
 use crate::code_map::{Move, Moves};
 use crate::error::Place;
@@ -112,6 +112,8 @@ struct Job {
     facts: BodyFacts,
     /// The locals of the frame, where the body has hooks.
     frame: Option<Frame>,
+    /// The locals more of a function that is told as left or gone on with.
+    lap: Option<Lap>,
     /// The first of the scratch locals of `memory.grow`: two for each width that the body uses.
     scratch_32: Option<u32>,
     scratch_64: Option<u32>,
@@ -186,6 +188,7 @@ impl<'a> BodyWriter<'a> {
             index,
             facts,
             frame: place(hooked, Frame::LOCALS).map(Frame::at),
+            lap: place(hooked && self.plan.tells_stacks(self.info, index), Lap::LOCALS).map(Lap::at),
             scratch_32: place(grows && facts.grows_32, 2),
             scratch_64: place(grows && facts.grows_64, 2),
             crossing,
@@ -205,7 +208,8 @@ impl<'a> BodyWriter<'a> {
         }
         let instructions = locals.original_position() as usize;
         self.note_move(range.start);
-        let count_32 = Frame::LOCALS * u32::from(job.frame.is_some()) + 2 * u32::from(job.scratch_32.is_some());
+        let lap = Lap::LOCALS * u32::from(job.lap.is_some());
+        let count_32 = Frame::LOCALS * u32::from(job.frame.is_some()) + lap + 2 * u32::from(job.scratch_32.is_some());
         let count_64 = 2 * u32::from(job.scratch_64.is_some());
         let length = u32::from(job.length.is_some());
         (groups + [count_32, count_64, length].iter().filter(|count| **count > 0).count() as u32).encode(&mut self.out);
@@ -231,7 +235,17 @@ impl<'a> BodyWriter<'a> {
             self.injected_blocks += self.hooks.flush_in_company(&mut sink, ring);
         }
         match job.frame {
-            Some(frame) => self.injected_blocks += self.hooks.enter_gated(&mut sink, job.index, frame),
+            Some(frame) => {
+                let opening = match (job.lap, self.info.is_resumable(job.index)) {
+                    (Some(_), _) => Opening::ResumableTold,
+                    (None, true) => Opening::Resumable,
+                    (None, false) => Opening::Enter,
+                };
+                self.injected_blocks += self.hooks.enter_gated(&mut sink, job.index, frame, opening);
+            }
+            None if self.plan.is_hooked(job.index) && self.info.is_resumable(job.index) => {
+                self.hooks.count_beginning(&mut sink, job.index)
+            }
             None if self.plan.is_hooked(job.index) => self.hooks.count(&mut sink, job.index),
             None => {}
         }
@@ -388,7 +402,10 @@ impl<'a> BodyWriter<'a> {
         if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedAtEnd)
         {
-            self.hooks.exit(&mut sink, frame);
+            match job.lap {
+                Some(lap) => self.hooks.close_or_suspend(&mut sink, frame, lap),
+                None => drop(self.hooks.exit(&mut sink, frame)),
+            }
         }
         if let Some(ring) = job.crossing {
             self.hooks.flush_in_company(&mut sink, ring);
@@ -413,6 +430,15 @@ impl<'a> BodyWriter<'a> {
         if counted_here && self.plan.is_hooked(callee) {
             self.copy_to(at.start);
             self.hooks.count(&mut InstructionSink::new(&mut self.out), callee);
+            self.note_move(at.start);
+        }
+        if self.info.asks_for_stack(job.index, callee) && self.plan.is_hooked(job.index) {
+            self.copy_to(at.start);
+            let mut sink = InstructionSink::new(&mut self.out);
+            self.hooks.uncount(&mut sink, job.index);
+            if let Some(lap) = job.lap {
+                sink.i32_const(1).local_set(lap.again);
+            }
             self.note_move(at.start);
         }
         let target = self.layout.call(self.plan, job.index, callee);

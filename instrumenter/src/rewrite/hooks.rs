@@ -4,6 +4,7 @@ use wasm_encoder::{BlockType, InstructionSink};
 use waspect_abi::Hook;
 
 use super::layout::{Counter, Layout};
+use crate::info::go;
 use crate::mutants::{Mutant, Seed};
 
 /// The two locals that a frame needs: its id, computed once since exits are many, and its token. Where a frame is told by records,
@@ -15,6 +16,17 @@ pub(super) struct Frame {
     pub id: u32,
 }
 
+/// How a body begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// At its beginning, always.
+    Enter,
+    /// Anywhere; parameter 0 says where. Only beginnings are calls.
+    Resumable,
+    /// The same, and hooks are told so.
+    ResumableTold,
+}
+
 impl Frame {
     /// How many locals that is.
     pub const LOCALS: u32 = 2;
@@ -22,6 +34,25 @@ impl Frame {
     /// From the first free local on.
     pub fn at(local: u32) -> Frame {
         Frame { token: local, id: local + 1 }
+    }
+}
+
+/// The two locals more of a function that may be left and gone on with.
+#[derive(Clone, Copy)]
+pub(super) struct Lap {
+    /// What it returns.
+    pub result: u32,
+    /// 1 once it asked for more stack: it had not begun.
+    pub again: u32,
+}
+
+impl Lap {
+    /// How many locals that is.
+    pub const LOCALS: u32 = 2;
+
+    /// From the first free local on.
+    pub fn at(local: u32) -> Lap {
+        Lap { result: local, again: local + 1 }
     }
 }
 
@@ -57,6 +88,40 @@ impl Hooks<'_> {
         sink.end();
     }
 
+    /// `id = base + index; token = enter_or_resume(id, where, stack, height)`: parameter 0 says where.
+    pub fn open_or_resume(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) {
+        self.id(sink, index);
+        sink.local_tee(frame.id).local_get(0);
+        sink.global_get(go::GOROUTINE).i32_wrap_i64().call(self.layout.stack_height().0);
+        self.call(sink, Hook::EnterOrResume);
+        sink.local_set(frame.token);
+    }
+
+    /// `if token { exit_or_suspend(id, token, way) }`: the way is 0 where the function returns 0, else 1, or 2 where it had not begun.
+    pub fn close_or_suspend(&self, sink: &mut InstructionSink<'_>, frame: Frame, lap: Lap) {
+        sink.local_tee(lap.result).local_get(frame.token).if_(BlockType::Empty);
+        sink.local_get(frame.id).local_get(frame.token);
+        sink.local_get(lap.result).i32_const(0).i32_ne().local_get(lap.again).i32_shl();
+        self.call(sink, Hook::ExitOrSuspend);
+        sink.end();
+    }
+
+    /// One more call of a function, if it has a counter that counts; of one that may go on, where it begins.
+    pub fn count_beginning(&self, sink: &mut InstructionSink<'_>, index: u32) {
+        if let Some(Counter::Full(global)) = self.layout.counter(index)
+            && !self.seed.is(Mutant::CountMissed)
+        {
+            sink.global_get(global).local_get(0).i32_eqz().i64_extend_i32_u().i64_add().global_set(global);
+        }
+    }
+
+    /// One call less: it had not begun.
+    pub fn uncount(&self, sink: &mut InstructionSink<'_>, index: u32) {
+        if let Some(Counter::Full(global)) = self.layout.counter(index) {
+            sink.global_get(global).i64_const(-1).i64_add().global_set(global);
+        }
+    }
+
     /// One more call of a function, if it has a counter that counts.
     pub fn count(&self, sink: &mut InstructionSink<'_>, index: u32) {
         if let Some(Counter::Full(global)) = self.layout.counter(index)
@@ -68,8 +133,11 @@ impl Hooks<'_> {
 
     /// A hooked body's beginning: count, and `enter` if the gate is open. The gate is read once (rule C2). Gives the number of
     /// blocks that it opened, as do those below: they have labels.
-    pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) -> u32 {
-        self.count(sink, index);
+    pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame, open: Opening) -> u32 {
+        match open {
+            Opening::Enter => self.count(sink, index),
+            Opening::Resumable | Opening::ResumableTold => self.count_beginning(sink, index),
+        }
         match self.layout.counter(index).expect("a hooked function has a counter or a gate") {
             Counter::Full(global) => {
                 sink.global_get(global).i64_const(0);
@@ -80,6 +148,10 @@ impl Hooks<'_> {
         sink.if_(BlockType::Empty);
         let blocks = match self.layout.ring() {
             Some(ring) => self.record_enter(sink, ring, index, frame),
+            None if open == Opening::ResumableTold => {
+                self.open_or_resume(sink, index, frame);
+                0
+            }
             None => {
                 self.open(sink, Hook::Enter, index, frame);
                 0

@@ -6,7 +6,7 @@ use waspect_abi::{ABI_VERSION, Hook};
 use super::accessors;
 use super::hooks::{Frame, Hooks};
 use super::layout::{Injected, InjectedKind, Layout, alloc_hook};
-use crate::info::{FunctionType, ModuleInfo, ObjectSize};
+use crate::info::{FunctionType, ModuleInfo, ObjectSize, go};
 use crate::mutants::Mutant;
 use crate::plan::{Allocator, Plan, Shape};
 
@@ -25,6 +25,7 @@ pub(super) fn body(info: &ModuleInfo, plan: &Plan, layout: &Layout, injected: &I
             writer.allocator(plan.allocator(index).expect("the layout was made from this plan"))
         }
         InjectedKind::Object(index) => writer.object(index),
+        InjectedKind::StackHeight => stack_height(),
         InjectedKind::Counter(part) => accessors::part(layout, part),
     }
 }
@@ -161,6 +162,30 @@ impl Injecting<'_> {
         function
     }
 }
+
+/// How much of the goroutine's stack is in use, in bytes; 0 where the goroutine is none: a load that the original does not make must
+/// not trap. The height stays when the stack moves.
+///
+/// ```wat
+/// (if (result i32) (i64.lt_u (global.get $g) (i64.sub (i64.shl (i64.extend_i32_u (memory.size)) (i64.const 16)) (i64.const 16)))
+///   (then (i32.sub (i32.load offset=8 (i32.wrap_i64 (global.get $g))) (global.get $sp)))
+///   (else (i32.const 0)))
+/// ```
+fn stack_height() -> Function {
+    let mut function = Function::new([]);
+    let mut sink = function.instructions();
+    sink.global_get(go::GOROUTINE).memory_size(0).i64_extend_i32_u().i64_const(PAGE_SIZE_LOG2).i64_shl();
+    sink.i64_const(STACK_NOTES_BYTES).i64_sub().i64_lt_u().if_(BlockType::Result(ValType::I32));
+    sink.global_get(go::GOROUTINE).i32_wrap_i64().i32_load(memory_argument(go::STACK_END, 2));
+    sink.global_get(go::STACK_POINTER).i32_sub().else_().i32_const(0).end().end();
+    function
+}
+
+/// Size of a page as a power of two.
+const PAGE_SIZE_LOG2: i64 = 16;
+
+/// A goroutine begins with where its stack is.
+const STACK_NOTES_BYTES: i64 = 16;
 
 /// An allocator's wrapper: parameters of the allocator, then the caller; one scratch local for the result.
 struct Report<'a> {

@@ -41,6 +41,8 @@ pub(super) enum InjectedKind {
     Reference(u32),
     /// Reports an object of a type; its last parameter is the caller, an array's length the one before.
     Object(u32),
+    /// How much of the current stack is in use, where the guest has stacks of its own.
+    StackHeight,
     /// Reads and writes counters.
     Counter(Access),
 }
@@ -285,6 +287,11 @@ impl Layout {
         self.block_types.get(&type_index).copied()
     }
 
+    /// What tells how much of the current stack is in use.
+    pub(super) fn stack_height(&self) -> OutputIndex {
+        self.find(InjectedKind::StackHeight).expect("the layout has it where functions may be left and gone on with")
+    }
+
     /// The injected start function.
     pub(super) fn start(&self) -> Option<OutputIndex> {
         self.find(InjectedKind::Start)
@@ -394,6 +401,9 @@ impl Layout {
         };
         let handles = functions().any(|(index, body)| plan.is_hooked(index) && body.facts.handlers > 0);
         let calls_imports = (0..self.imported).any(|index| plan.is_hooked(index));
+        if tells_stacks(info, plan) {
+            used.extend([Hook::EnterOrResume, Hook::ExitOrSuspend]);
+        }
         if self.ring.is_none() || calls_imports {
             used.extend([Hook::Enter, Hook::Exit]);
         }
@@ -443,6 +453,10 @@ impl Layout {
                 let wrapper = self.inject(InjectedKind::HostCall(index), info.functions[index as usize].type_index);
                 self.host_call[index as usize] = wrapper.0;
             }
+        }
+        if tells_stacks(info, plan) {
+            let type_index = self.types.intern(Box::default(), [ValType::I32].into());
+            self.inject(InjectedKind::StackHeight, type_index);
         }
         if !plan.allocators.is_empty() {
             self.allocator = vec![NONE; info.functions.len()];
@@ -499,6 +513,10 @@ impl Layout {
         self.injected.push(Injected { kind, type_index });
         self.injected_index(self.injected.len() - 1)
     }
+}
+
+fn tells_stacks(info: &ModuleInfo, plan: &Plan) -> bool {
+    info.go.is_some() && (0..info.functions.len() as u32).any(|index| plan.tells_stacks(info, index))
 }
 
 /// The hook that reports allocators: as wide as the first memory's index.

@@ -82,6 +82,7 @@ fn injected_name(kind: InjectedKind, info: &ModuleInfo) -> String {
             "" => format!("waspect.new:type[{}]", r#type),
             name => format!("waspect.new:{name}"),
         },
+        InjectedKind::StackHeight => "waspect.stack_height".to_string(),
         InjectedKind::Counter(Access::Get) => "waspect.counter_get".to_string(),
         InjectedKind::Counter(Access::Set) => "waspect.counter_set".to_string(),
         InjectedKind::Counter(Access::Reach) => "waspect.counter_reach".to_string(),

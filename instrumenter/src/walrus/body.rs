@@ -30,9 +30,13 @@ pub(super) fn rewrite_all(module: &mut Module, rewriting: &Rewriting<'_>) {
     for (index, id) in (0u32..).zip(&rewriting.originals.functions).skip(imported as usize) {
         let FunctionKind::Local(function) = &mut module.funcs.get_mut(*id).kind else { continue };
         let framed = rewriting.hooks.is_some() && rewriting.plan.is_hooked(index);
-        let token = framed.then(|| module.locals.add(ValType::I32));
+        let mut local = |wanted: bool| wanted.then(|| module.locals.add(ValType::I32));
+        let token = local(framed);
+        let told = framed && rewriting.plan.tells_stacks(rewriting.info, index);
+        let (result, again) = (local(told), local(told));
+        let lap = result.zip(again);
         let (types, locals) = (&mut module.types, &mut module.locals);
-        Body { of: rewriting, index, function, types, locals, token, scratch: [None; 2] }.rewrite();
+        Body { of: rewriting, index, function, types, locals, token, lap, scratch: [None; 2] }.rewrite();
     }
 }
 
@@ -46,6 +50,8 @@ struct Body<'a> {
     locals: &'a mut ModuleLocals,
     /// Of the frame, where the body has hooks.
     token: Option<LocalId>,
+    /// What the function returns, and whether it had not begun: where it may be left and gone on with, and hooks are told so.
+    lap: Option<(LocalId, LocalId)>,
     /// What a memory was to grow by, and what came of it: for memories indexed by `i32`, and by `i64`.
     scratch: [Option<(LocalId, LocalId)>; 2],
 }
@@ -88,12 +94,21 @@ impl Body<'_> {
         let body = mem::take(&mut self.function.block_mut(entry).instrs);
         let mut new = Vec::with_capacity(body.len() + 16);
         if of.plan.is_hooked(index) {
-            self.add(&mut new, |seq| of.counters.count(seq, index));
+            let point = self.function.args.first().copied().filter(|_| of.info.is_resumable(index));
+            self.add(&mut new, |seq| match point {
+                Some(point) => of.counters.count_beginning(seq, index, point),
+                None => of.counters.count(seq, index),
+            });
         }
         if let (Some(hooks), Some(token)) = (of.hooks, token) {
+            let point = self.function.args.first().copied().filter(|_| self.lap.is_some());
             self.add(&mut new, |seq| {
                 of.counters.gate(seq, index);
-                seq.if_else(None, |then| hooks.open(then, Hook::Enter, index, token), |_| {});
+                let open = |then: &mut InstrSeqBuilder<'_>| match point {
+                    Some(point) => hooks.open_or_resume(then, index, token, point),
+                    None => hooks.open(then, Hook::Enter, index, token),
+                };
+                seq.if_else(None, open, |_| {});
             });
         }
         match inner {
@@ -105,7 +120,12 @@ impl Body<'_> {
             }
             None => new.extend(body),
         }
-        self.close(Hook::Exit, &mut new);
+        match (of.hooks, token, self.lap) {
+            (Some(hooks), Some(token), Some(lap)) => {
+                self.add(&mut new, |seq| hooks.close_or_suspend(seq, index, token, lap));
+            }
+            _ => self.close(Hook::Exit, &mut new),
+        }
         self.function.block_mut(entry).instrs = new;
     }
 
@@ -147,6 +167,9 @@ impl Body<'_> {
     /// counts imports here.
     fn call(&mut self, call: &mut Call, out: &mut Instrs) {
         let of = self.of;
+        if of.more_stack.contains(&call.func) {
+            self.has_not_begun(out);
+        }
         if of.hooks.is_none() {
             self.count_import(call.func, out);
         } else if let Some(wrapper) = of.host_calls.get(&call.func) {
@@ -160,6 +183,20 @@ impl Body<'_> {
     fn tail_call(&mut self, call: &mut ReturnCall, out: &mut Instrs) {
         self.count_import(call.func, out);
         self.allocator(&mut call.func, out);
+    }
+
+    /// The function asks for more stack, and begins again with it.
+    fn has_not_begun(&mut self, out: &mut Instrs) {
+        let (of, index, lap) = (self.of, self.index, self.lap);
+        let asks = of.info.go.iter().flat_map(|go| &go.more_stack).any(|callee| of.info.asks_for_stack(index, *callee));
+        if asks && of.plan.is_hooked(index) {
+            self.add(out, |seq| {
+                of.counters.uncount(seq, index);
+                if let Some((_, again)) = lap {
+                    seq.i32_const(1).local_set(again);
+                }
+            });
+        }
     }
 
     fn count_import(&mut self, callee: FunctionId, out: &mut Instrs) {

@@ -65,6 +65,21 @@ impl Counters {
         }
     }
 
+    /// As [`count`](Counters::count), of a function that may begin anywhere: where its first parameter says that it begins.
+    pub fn count_beginning(&self, seq: &mut InstrSeqBuilder<'_>, index: u32, point: LocalId) {
+        if let Some(Counter::Calls(global)) = self.of(index) {
+            seq.global_get(global).local_get(point).unop(UnaryOp::I32Eqz).unop(UnaryOp::I64ExtendUI32);
+            seq.binop(BinaryOp::I64Add).global_set(global);
+        }
+    }
+
+    /// One call less of a function that had not begun.
+    pub fn uncount(&self, seq: &mut InstrSeqBuilder<'_>, index: u32) {
+        if let Some(Counter::Calls(global)) = self.of(index) {
+            seq.global_get(global).i64_const(1).binop(BinaryOp::I64Sub).global_set(global);
+        }
+    }
+
     /// Whether a function's gate is open, as an `i32` on the stack.
     pub fn gate(&self, seq: &mut InstrSeqBuilder<'_>, index: u32) {
         match self.of(index).expect("a hooked function has a counter or a gate") {

@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 
-use ::walrus::ir::BinaryOp;
-use ::walrus::{ConstExpr, FunctionId, GlobalId, ImportId, InstrSeqBuilder, LocalId, Module, ValType};
+use ::walrus::ir::{BinaryOp, LoadKind, MemArg, UnaryOp};
+use ::walrus::{ConstExpr, FunctionBuilder, FunctionId, GlobalId, ImportId, InstrSeqBuilder, LocalId, Module, ValType};
 use waspect_abi::hooks::HOOK_MODULE;
 use waspect_abi::{BASE_REFUSED, Hook, ValueType};
 
-use super::{Error, types};
-use crate::info::ModuleInfo;
+use super::{Error, Originals, types};
+use crate::info::{ModuleInfo, go};
+use crate::plan::Plan;
 
 /// Every hook as an import; what nobody calls is taken out again at the end.
 pub(super) struct Hooks {
@@ -17,6 +18,44 @@ pub(super) struct Hooks {
     pub base: GlobalId,
     /// Addresses are `i64`.
     pub wide: bool,
+    /// Where the guest has stacks of its own.
+    go: Option<Go>,
+}
+
+/// What tells which of Go's stacks is the current one, and how much of it is in use.
+struct Go {
+    goroutine: GlobalId,
+    height: FunctionId,
+}
+
+impl Go {
+    fn add(module: &mut Module, originals: &Originals, info: &ModuleInfo) -> Go {
+        let [goroutine, stack_pointer] =
+            [go::GOROUTINE, go::STACK_POINTER].map(|index| originals.globals[index as usize]);
+        let memory = originals.memories[0];
+        let mut builder = FunctionBuilder::new(&mut module.types, &[], &[ValType::I32]);
+        if info.has_names {
+            builder.name("waspect.stack_height".to_string());
+        }
+        let mut seq = builder.func_body();
+        // The goroutine notes where its stack is in its first 16 bytes. It may be none: nothing may trap.
+        seq.global_get(goroutine)
+            .memory_size(memory)
+            .unop(UnaryOp::I64ExtendUI32)
+            .i64_const(16)
+            .binop(BinaryOp::I64Shl);
+        seq.i64_const(16).binop(BinaryOp::I64Sub).binop(BinaryOp::I64LtU);
+        let end = MemArg { align: 4, offset: go::STACK_END };
+        let height = |then: &mut InstrSeqBuilder<'_>| {
+            then.global_get(goroutine).unop(UnaryOp::I32WrapI64).load(memory, LoadKind::I32 { atomic: false }, end);
+            then.global_get(stack_pointer).binop(BinaryOp::I32Sub);
+        };
+        let none = |r#else: &mut InstrSeqBuilder<'_>| {
+            r#else.i32_const(0);
+        };
+        seq.if_else(ValType::I32, height, none);
+        Go { goroutine, height: builder.finish(Vec::new(), &mut module.funcs) }
+    }
 }
 
 struct Import {
@@ -27,7 +66,7 @@ struct Import {
 }
 
 impl Hooks {
-    pub fn import(module: &mut Module, info: &ModuleInfo) -> Result<Hooks, Error> {
+    pub fn import(module: &mut Module, originals: &Originals, info: &ModuleInfo, plan: &Plan) -> Result<Hooks, Error> {
         let mut imports = Vec::new();
         for hook in Hook::ALL {
             let of = |list: &[ValueType]| list.iter().map(|r#type| value_type(*r#type)).collect::<Vec<_>>();
@@ -37,7 +76,9 @@ impl Hooks {
         }
         let refused = ConstExpr::Value(::walrus::ir::Value::I32(BASE_REFUSED as i32));
         let base = module.globals.add_local(ValType::I32, true, false, refused);
-        Ok(Hooks { imports, base, wide: info.memories.first().is_some_and(|memory| memory.is_64) })
+        let told = (0..info.functions.len() as u32).any(|index| plan.tells_stacks(info, index));
+        let go = told.then(|| Go::add(module, originals, info));
+        Ok(Hooks { imports, base, go, wide: info.memories.first().is_some_and(|memory| memory.is_64) })
     }
 
     /// The function that is a hook; it stays imported from now on.
@@ -63,6 +104,32 @@ impl Hooks {
     pub fn open(&self, seq: &mut InstrSeqBuilder<'_>, hook: Hook, index: u32, token: LocalId) {
         self.id(seq, index);
         seq.call(self.function(hook)).local_set(token);
+    }
+
+    /// `token = enter_or_resume(base + index, point, stack, height)`: of Go's.
+    pub fn open_or_resume(&self, seq: &mut InstrSeqBuilder<'_>, index: u32, token: LocalId, point: LocalId) {
+        let Some(go) = &self.go else { return };
+        self.id(seq, index);
+        seq.local_get(point).global_get(go.goroutine).unop(UnaryOp::I32WrapI64).call(go.height);
+        seq.call(self.function(Hook::EnterOrResume)).local_set(token);
+    }
+
+    /// `if token { exit_or_suspend(base + index, token, way) }`, of what is on the stack.
+    pub fn close_or_suspend(
+        &self,
+        seq: &mut InstrSeqBuilder<'_>,
+        index: u32,
+        token: LocalId,
+        (result, again): (LocalId, LocalId),
+    ) {
+        let closing = |then: &mut InstrSeqBuilder<'_>| {
+            self.id(then, index);
+            then.local_get(token);
+            // Normal, suspended, not begun: 0, 1, 2.
+            then.local_get(again).i32_const(1).binop(BinaryOp::I32Add).i32_const(0).local_get(result).select(None);
+            then.call(self.function(Hook::ExitOrSuspend));
+        };
+        seq.local_tee(result).local_get(token).if_else(None, closing, |_| {});
     }
 
     /// `if token { exit(base + index, token) }`, or `unwind`, or `end`.

@@ -38,12 +38,14 @@ pub struct Observed {
 pub fn calls(module: &[u8]) -> Select {
     let imports = first_imports(module);
     Arc::new(move |event| {
-        if !matches!(event.hook, Hook::Enter | Hook::Exit) {
-            return None;
-        }
+        let hook = match event.hook {
+            Hook::Enter | Hook::EnterOrResume => Hook::Enter,
+            Hook::Exit | Hook::ExitOrSuspend => Hook::Exit,
+            _ => return None,
+        };
         let import = event.func.checked_sub(FIRST_BASE).and_then(|index| imports.get(index as usize));
         let func = import.map_or(event.func, |first| FIRST_BASE + first);
-        Some(Event { func, depth: 0, ..event })
+        Some(Event { hook, func, depth: 0, values: [0; 3] })
     })
 }
 

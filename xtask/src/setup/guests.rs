@@ -21,6 +21,7 @@ pub fn set_up() -> Result<()> {
     rust()?;
     c_guests::build_all()?;
     one("go-work", "go", "", |output| go("go", &[], output))?;
+    one("go-lanes", "go-lanes", "", |output| go("go-lanes", &[], output))?;
     one("as-work", "assemblyscript", "source map", |output| {
         let main = "assemblyscript/as-work.ts";
         run(npm_program("asc")

@@ -163,7 +163,7 @@ impl Facts {
         let (imports, functions) = plan.functions.split_at(imported);
         let growing = self.bodies_with_growth();
         [
-            ("calls", observed(functions.iter().map(|function| function.hook), "defined function")),
+            ("calls", self.calls(functions.iter().map(|function| function.hook))),
             ("host calls", observed(imports.iter().map(|function| function.hook), "import")),
             ("allocations", self.allocations(plan)),
             (
@@ -184,6 +184,14 @@ impl Facts {
                 },
             ),
         ]
+    }
+
+    fn calls(&self, hooks: impl Iterator<Item = Result<(), Reason>>) -> String {
+        let goroutines = match self.info.go {
+            Some(_) => "; goroutines have stacks of their own: calls that wait go on (not in mode ring)",
+            None => "",
+        };
+        format!("{}{goroutines}", observed(hooks, "defined function"))
     }
 
     fn allocations(&self, plan: &Plan) -> String {

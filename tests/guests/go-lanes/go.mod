@@ -1,0 +1,3 @@
+module waspect.test/guests/go-lanes
+
+go 1.26
