@@ -81,7 +81,11 @@ export class Observer {
   /** For Emscripten: `Module.instantiateWasm = observer.emscripten(url)`. */
   emscripten(url: string | URL) {
     return (imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void) => {
-      void this.instantiateStreaming(fetch(url), imports).then(({ instance, module }) => receive(instance, module));
+      this.instantiateStreaming(fetch(url), imports).then(
+        ({ instance, module }) => receive(instance, module),
+        // Emscripten waits for an instance and has no way to hear that there will be none.
+        (error: unknown) => console.error(`waspect: no instance of ${url}:`, error),
+      );
       return {};
     };
   }
