@@ -72,7 +72,13 @@ fn the_collector_receives_over_http_what_the_recorder_counted() {
 fn the_collector_receives_over_grpc_what_the_recorder_counted() {
     let collector = Collector::listen();
     // The protocol goes by the conventional port, or by the environment; these ports are the kernel's choice.
-    let run = run("c-work", &["300"], "", Some(&collector.grpc_url()), &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
+    let run = run(
+        "c-work",
+        &["300"],
+        "",
+        Some(&collector.grpc_url()),
+        &[("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")],
+    );
     assert_all_sent(&run);
     same_telemetry(&run, collector);
 }

@@ -42,7 +42,11 @@ impl Grpc {
 
     async fn unary(&mut self, request: Bytes) -> Answer {
         let client = self.client.get_or_insert_with(|| {
-            let client = Client::new(self.target.connect_lazy()).max_decoding_message_size(ANSWER_BYTES_MAX);
+            // Servers in Go answer in the compression that they were asked in.
+            let client = Client::new(self.target.connect_lazy())
+                .max_decoding_message_size(ANSWER_BYTES_MAX)
+                .accept_compressed(CompressionEncoding::Gzip)
+                .accept_compressed(CompressionEncoding::Zstd);
             match self.compression {
                 Some(encoding) => client.send_compressed(encoding),
                 None => client,
