@@ -1,5 +1,31 @@
 //! The collector: OTLP in, acknowledged once it is safe on disk, kept for a day, forwarded to any OTLP endpoint.
 //!
 //! It speaks OTLP and knows nothing of how telemetry is made: no recorder, no instrumenter, no runtime.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use waspect_collector::{Collector, config};
+//!
+//! let config = config::load("storage: {directory: /var/lib/waspect}", std::env::vars())?;
+//! let collector = Collector::start(&config).await?;
+//! // Until it is time to end:
+//! collector.shutdown(Duration::from_secs(5)).await?;
+//! # Ok(()) }
+//! ```
 
+mod admin;
+mod collector;
+pub mod config;
+pub mod entry;
+mod forward;
+pub mod health;
+mod intake;
 pub mod log;
+pub mod otlp;
+mod raw;
+mod receive;
+mod serve;
+
+pub use collector::{Collector, DirectoryError, StartError, open_directory};
+pub use forward::ConnectError;

@@ -57,6 +57,8 @@ pub enum Key {
     Process,
     /// A part of the export pipeline: `otel.component.name`, `otel.component.type`, and `error.type` where it failed.
     Pipeline,
+    /// A part of the collector: `waspect.signal`, `waspect.exporter` and `waspect.drop.reason`, those that apply.
+    Collector,
 }
 
 /// Names of attributes.
@@ -93,6 +95,10 @@ pub mod attribute {
     pub const WASPECT_SPANS_OMITTED: &str = "waspect.spans.omitted";
     /// Why something was dropped or refused. Type: string. (development)
     pub const WASPECT_DROP_REASON: &str = "waspect.drop.reason";
+    /// What a request carries: `traces`, `metrics`, `logs`. Type: string. (development)
+    pub const WASPECT_SIGNAL: &str = "waspect.signal";
+    /// Where the collector forwards to, by its name in the configuration. Type: string. (development)
+    pub const WASPECT_EXPORTER: &str = "waspect.exporter";
     /// Names of the calls that closed last, the latest last. Type: string[]. (development)
     pub const WASPECT_FLIGHT_FUNCTIONS: &str = "waspect.flight.functions";
     /// Their durations in nanoseconds, in the same order. Type: int[]. (development)
@@ -543,6 +549,169 @@ pub mod pipeline {
         OTEL_SDK_EXPORTER_SPAN_EXPORTED,
         OTEL_SDK_EXPORTER_METRIC_DATA_POINT_INFLIGHT,
         OTEL_SDK_EXPORTER_METRIC_DATA_POINT_EXPORTED,
+    ];
+}
+
+/// The metrics of the collector's own health.
+pub mod collector {
+    use super::{Instrument, Key, Metric};
+
+    /// Spans, data points and log records that were acknowledged: they are safe on disk. (development)
+    pub const WASPECT_COLLECTOR_ACCEPTED: Metric = Metric {
+        name: "waspect.collector.accepted",
+        unit: "{item}",
+        description: "Spans, data points and log records that were acknowledged: they are safe on disk.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Items of acknowledged requests that were not taken: nobody could use them. (development)
+    pub const WASPECT_COLLECTOR_REJECTED: Metric = Metric {
+        name: "waspect.collector.rejected",
+        unit: "{item}",
+        description: "Items of acknowledged requests that were not taken: nobody could use them.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Requests that were not acknowledged, by reason. (development)
+    pub const WASPECT_COLLECTOR_REFUSED: Metric = Metric {
+        name: "waspect.collector.refused",
+        unit: "{request}",
+        description: "Requests that were not acknowledged, by reason.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Connections that are open. (development)
+    pub const WASPECT_COLLECTOR_CONNECTIONS: Metric = Metric {
+        name: "waspect.collector.connections",
+        unit: "{connection}",
+        description: "Connections that are open.",
+        instrument: Instrument::UpDownCounter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Connections that were closed to make room for others. (development)
+    pub const WASPECT_COLLECTOR_EVICTIONS: Metric = Metric {
+        name: "waspect.collector.evictions",
+        unit: "{connection}",
+        description: "Connections that were closed to make room for others.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Requests that were committed to the log. (development)
+    pub const WASPECT_COLLECTOR_LOG_RECORDS: Metric = Metric {
+        name: "waspect.collector.log.records",
+        unit: "{record}",
+        description: "Requests that were committed to the log.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Commits of the log, each of one fsync. (development)
+    pub const WASPECT_COLLECTOR_LOG_COMMITS: Metric = Metric {
+        name: "waspect.collector.log.commits",
+        unit: "{commit}",
+        description: "Commits of the log, each of one fsync.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Commits that failed: nothing of them was acknowledged. (development)
+    pub const WASPECT_COLLECTOR_LOG_FAILURES: Metric = Metric {
+        name: "waspect.collector.log.failures",
+        unit: "{commit}",
+        description: "Commits that failed: nothing of them was acknowledged.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Bytes of the log on disk. (development)
+    pub const WASPECT_COLLECTOR_LOG_SIZE: Metric = Metric {
+        name: "waspect.collector.log.size",
+        unit: "By",
+        description: "Bytes of the log on disk.",
+        instrument: Instrument::Gauge,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Items that an exporter's endpoint took. (development)
+    pub const WASPECT_COLLECTOR_FORWARD_SENT: Metric = Metric {
+        name: "waspect.collector.forward.sent",
+        unit: "{item}",
+        description: "Items that an exporter's endpoint took.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Items that an exporter will not send any more, by reason. (development)
+    pub const WASPECT_COLLECTOR_FORWARD_DROPPED: Metric = Metric {
+        name: "waspect.collector.forward.dropped",
+        unit: "{item}",
+        description: "Items that an exporter will not send any more, by reason.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Requests that an exporter never saw, by reason: too old, or damaged. (development)
+    pub const WASPECT_COLLECTOR_FORWARD_LOST: Metric = Metric {
+        name: "waspect.collector.forward.lost",
+        unit: "{record}",
+        description: "Requests that an exporter never saw, by reason: too old, or damaged.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Attempts that failed and were made again. (development)
+    pub const WASPECT_COLLECTOR_FORWARD_RETRIES: Metric = Metric {
+        name: "waspect.collector.forward.retries",
+        unit: "{request}",
+        description: "Attempts that failed and were made again.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Requests in the log that an exporter has yet to send. (development)
+    pub const WASPECT_COLLECTOR_FORWARD_BEHIND: Metric = Metric {
+        name: "waspect.collector.forward.behind",
+        unit: "{record}",
+        description: "Requests in the log that an exporter has yet to send.",
+        instrument: Instrument::Gauge,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Every metric, in the order of the file.
+    pub const ALL: &[Metric] = &[
+        WASPECT_COLLECTOR_ACCEPTED,
+        WASPECT_COLLECTOR_REJECTED,
+        WASPECT_COLLECTOR_REFUSED,
+        WASPECT_COLLECTOR_CONNECTIONS,
+        WASPECT_COLLECTOR_EVICTIONS,
+        WASPECT_COLLECTOR_LOG_RECORDS,
+        WASPECT_COLLECTOR_LOG_COMMITS,
+        WASPECT_COLLECTOR_LOG_FAILURES,
+        WASPECT_COLLECTOR_LOG_SIZE,
+        WASPECT_COLLECTOR_FORWARD_SENT,
+        WASPECT_COLLECTOR_FORWARD_DROPPED,
+        WASPECT_COLLECTOR_FORWARD_LOST,
+        WASPECT_COLLECTOR_FORWARD_RETRIES,
+        WASPECT_COLLECTOR_FORWARD_BEHIND,
     ];
 }
 

@@ -21,11 +21,11 @@ fn generated_code_is_up_to_date() {
 
 #[test]
 fn names_are_unique_and_no_metric_is_a_namespace_of_another() {
-    for kind in ["attribute", "event", "metric", "pipeline", "drop"] {
+    for kind in ["attribute", "event", "metric", "pipeline", "collector", "drop"] {
         let truth: Table = include_str!("../semconv.toml").parse().unwrap();
         let names: Vec<&str> = entries(&truth, kind).map(|entry| text(entry, "name")).collect();
         assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "{kind}: a name twice");
-        if kind == "metric" || kind == "pipeline" {
+        if ["metric", "pipeline", "collector"].contains(&kind) {
             for name in &names {
                 let namespace = format!("{name}.");
                 assert!(!names.iter().any(|other| other.starts_with(&namespace)), "{name} is also a namespace");
@@ -61,6 +61,7 @@ fn generate(truth: &Table) -> String {
     }
     metrics(&mut out, truth, "metric", "The metrics.");
     metrics(&mut out, truth, "pipeline", "The metrics of the export pipeline.");
+    metrics(&mut out, truth, "collector", "The metrics of the collector's own health.");
     drop_reasons(&mut out, truth);
     out
 }

@@ -91,6 +91,12 @@ pub fn waspect() -> PathBuf {
     path
 }
 
+/// The interpreter of the Python environment, which holds the clients.
+#[track_caller]
+pub fn python() -> PathBuf {
+    existing(folder("venv").join("bin/python"))
+}
+
 /// The folder `target/waspect/NAME`.
 pub fn folder(name: &str) -> PathBuf {
     let target = match env::var_os("CARGO_TARGET_DIR") {

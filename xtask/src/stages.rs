@@ -28,8 +28,11 @@ pub struct Stage {
 }
 
 /// The whole-system tests are one stage a file of `tests/tests`.
-const NEEDS: &[(&str, &[&str])] =
-    &[("back_ends", &["targets", "guests", "backends"]), ("oracle", &["targets", "modules", "guests", "observer"])];
+const NEEDS: &[(&str, &[&str])] = &[
+    ("back_ends", &["targets", "guests", "backends"]),
+    ("collector", &["targets", "guests", "backends", "clients"]),
+    ("oracle", &["targets", "modules", "guests", "observer"]),
+];
 
 /// All stages, in the order in which they run.
 pub fn all() -> Result<Vec<Stage>> {

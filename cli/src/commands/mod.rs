@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+mod collect;
 mod completions;
 mod diff;
 mod inspect;
@@ -24,6 +25,7 @@ pub enum Command {
     Inspect(inspect::Inspect),
     Diff(diff::Diff),
     Verify(Box<verify::Verify>),
+    Collect(collect::Collect),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -38,6 +40,7 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Diff(command) => command.run(),
             Command::Verify(command) => command.run(),
+            Command::Collect(command) => command.run(),
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         }

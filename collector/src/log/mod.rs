@@ -31,4 +31,4 @@ pub use check::{Report, check};
 pub use committer::{AppendError, Log};
 pub use disk::{Directory, Disk};
 pub use reader::{Reader, Record};
-pub use store::{CommitError, OpenError, Opened, Options, Store};
+pub use store::{CommitError, OnFull, OpenError, Opened, Options, Store};

@@ -27,17 +27,25 @@ pub struct Server {
 impl Server {
     /// Starts a program of the Collector's family with a configuration.
     pub fn start(program: &Path, configuration: impl FnOnce(&Path) -> String) -> Server {
+        Server::start_with(|folder| {
+            let file = folder.join("config.yaml");
+            fs::write(&file, configuration(folder)).expect("the configuration can be written");
+            let mut command = Command::new(program);
+            command.arg("--config").arg(format!("file:{}", file.display()));
+            command
+        })
+    }
+
+    /// Starts any command, made for the server's folder.
+    pub fn start_with(command: impl FnOnce(&Path) -> Command) -> Server {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let file = folder.path().join("config.yaml");
-        fs::write(&file, configuration(folder.path())).expect("the configuration can be written");
-        let mut child = Command::new(program)
-            .arg("--config")
-            .arg(format!("file:{}", file.display()))
+        let mut command = command(folder.path());
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+            .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().expect("its standard error is piped"));
         thread::spawn(move || {
@@ -67,6 +75,17 @@ impl Server {
     /// The folder that the server may write to.
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the process at once, whatever it is doing.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be ended");
+        self.child.wait().expect("a child can be waited for");
     }
 
     /// Asks the server to end, and waits until it has written what it holds.

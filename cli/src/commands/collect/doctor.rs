@@ -1,0 +1,68 @@
+//! `waspect collect doctor`: reads a whole store, and says what is damaged.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+use waspect_collector::log::{self, Disk};
+
+use crate::output;
+use crate::text::escape;
+
+/// Reads every record of a collector's store and counts what is damaged; changes nothing
+///
+/// Exit codes: 0 all is whole; 1 something is damaged, or cannot be read.
+#[derive(Args)]
+pub struct Doctor {
+    /// The store: what `storage.directory` names
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    /// Prints what was found.
+    pub fn run(self) -> Result<ExitCode> {
+        let name = self.directory.display().to_string();
+        if !self.directory.is_dir() {
+            bail!("`{name}` is no directory; give the one that storage.directory names");
+        }
+        let disk: Arc<dyn Disk> = super::directory(self.directory)?;
+        let report = log::check(&disk).with_context(|| format!("`{name}` cannot be read"))?;
+        let whole = report.damaged == 0 && !report.positions_damaged;
+        if self.json {
+            let positions: serde_json::Map<_, _> =
+                report.positions.iter().map(|(name, position)| (name.clone(), json!(position))).collect();
+            output::print_json(&json!({
+                "segments": report.segments, "bytes": report.bytes, "records": report.records,
+                "payload_bytes": report.payload_bytes, "damaged": report.damaged,
+                "oldest": report.range.0, "next": report.range.1,
+                "positions_damaged": report.positions_damaged, "positions": positions,
+            }))?;
+        } else {
+            let numbers = match report.range {
+                (oldest, next) if oldest < next => format!(", numbers {oldest} to {}", next - 1),
+                _ => String::new(),
+            };
+            let mut text = format!(
+                "{} segments, {} bytes\n{} records, {} bytes{numbers}\n{} damaged\n",
+                report.segments, report.bytes, report.records, report.payload_bytes, report.damaged
+            );
+            for (exporter, position) in &report.positions {
+                text +=
+                    &format!("exporter {}: {} to send\n", escape(exporter), report.range.1.saturating_sub(*position));
+            }
+            if report.positions_damaged {
+                text += "the file of positions is damaged: exporters will send again what is stored\n";
+            }
+            output::print(&text)?;
+        }
+        Ok(ExitCode::from(u8::from(!whole)))
+    }
+}

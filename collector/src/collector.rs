@@ -1,0 +1,213 @@
+//! The whole: a configuration in, a running collector out.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admin;
+use crate::config::{self, Config, Exporter};
+use crate::forward::{ConnectError, Forwarder};
+use crate::health::Health;
+use crate::intake::Intake;
+use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
+use crate::receive::{self, Guard, Room, guarded};
+use crate::serve::{Limits, Server};
+
+/// Bytes of requests that are being received, or wait for the disk: each.
+const ROOM_BYTES: usize = 64 << 20;
+
+/// How often the log lets go of what is too old, though nothing comes in.
+const EXPIRE: Duration = Duration::from_secs(30);
+
+/// Why a collector cannot start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The directory is not to be had.
+    #[error("storage.directory: `{path}` {error}")]
+    Directory {
+        /// Which.
+        path: String,
+        /// Why.
+        error: DirectoryError,
+    },
+    /// What is in it cannot be read.
+    #[error("storage.directory: {0}")]
+    Log(#[from] OpenError),
+    /// An address is not to be had.
+    #[error("{place}.endpoint: cannot listen on {address}: {error}; name another address, or end who has it")]
+    Listen {
+        /// The setting.
+        place: &'static str,
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// An exporter cannot be prepared.
+    #[error(transparent)]
+    Exporter(#[from] ConnectError),
+    /// A thread cannot start.
+    #[error("cannot start: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// Why a directory is not to be had.
+#[derive(Debug, Error)]
+pub enum DirectoryError {
+    /// Another collector has it.
+    #[error("belongs to another collector; end that one, or name another directory")]
+    Taken,
+    /// The system says no.
+    #[error("cannot be used: {0}; name another directory")]
+    System(io::Error),
+}
+
+/// A running collector.
+pub struct Collector {
+    /// What was found in the store.
+    pub opened: Opened,
+    /// Where it listens: the setting, and the address.
+    pub addresses: Vec<(&'static str, SocketAddr)>,
+    log: Log,
+    health: Arc<Health>,
+    phases: Phases,
+}
+
+/// How a collector ends: step by step, each with its tasks.
+#[derive(Clone, Default)]
+struct Phases {
+    /// Nothing new is taken.
+    end: CancellationToken,
+    /// What is stored is sent, as far as endpoints take it.
+    drain: CancellationToken,
+    /// Whatever goes on ends.
+    stop: CancellationToken,
+    receiving: TaskTracker,
+    forwarding: TaskTracker,
+}
+
+impl Collector {
+    /// Opens the store and listens.
+    pub async fn start(config: &Config) -> Result<Collector, StartError> {
+        Collector::start_on(config, open_directory(config)?).await
+    }
+
+    /// The same with a store on any disk.
+    pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Collector, StartError> {
+        let (store, opened) = Store::open(disk, options(config))?;
+        let log = Log::start(store, ROOM_BYTES).map_err(StartError::Thread)?;
+        let health = Arc::new(Health::new(&log));
+        let phases = Phases::default();
+
+        let forwarder = |name: &String| Forwarder::new(name, config, &log, &health, &phases.drain, &phases.stop);
+        let forwarders: Vec<_> = config.exporters.keys().map(forwarder).collect::<Result<_, _>>()?;
+        let mut addresses = Vec::new();
+        for (place, server) in servers(config, &log, &health, &phases.end) {
+            let server = server.await.map_err(|(address, error)| StartError::Listen { place, address, error })?;
+            addresses.push((place, server.address().map_err(StartError::Thread)?));
+            phases.receiving.spawn(server.run(phases.end.clone(), phases.receiving.clone()));
+        }
+        phases.receiving.spawn(expire(log.clone(), phases.end.clone()));
+        for forwarder in forwarders {
+            phases.forwarding.spawn(forwarder.run());
+        }
+        Ok(Collector { opened, addresses, log, health, phases })
+    }
+
+    /// What it counts.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Takes nothing new, finishes what is under way, sends what is stored as far as endpoints take it, and closes the store.
+    /// False: it had to be cut short. What is not sent is sent after the next start.
+    pub async fn shutdown(self, deadline: Duration) -> io::Result<bool> {
+        let phases = self.phases;
+        let drained = tokio::time::timeout(deadline, async {
+            phases.end.cancel();
+            phases.receiving.close();
+            phases.receiving.wait().await;
+            phases.drain.cancel();
+            phases.forwarding.close();
+            phases.forwarding.wait().await;
+        });
+        let drained = drained.await.is_ok();
+        phases.drain.cancel();
+        phases.stop.cancel();
+        phases.forwarding.close();
+        phases.forwarding.wait().await;
+        self.log.close().await?;
+        Ok(drained)
+    }
+}
+
+/// Opens the directory of a configuration.
+pub fn open_directory(config: &Config) -> Result<Arc<Directory>, StartError> {
+    let path = &config.storage.directory;
+    Directory::open(path).map(Arc::new).map_err(|error| StartError::Directory {
+        path: path.display().to_string(),
+        error: match error.kind() {
+            io::ErrorKind::WouldBlock => DirectoryError::Taken,
+            _ => DirectoryError::System(error),
+        },
+    })
+}
+
+fn options(config: &Config) -> Options {
+    let storage = &config.storage;
+    Options {
+        segment_bytes: storage.segment_size_mib << 20,
+        bytes_max: storage.max_size_mib << 20,
+        age_max: storage.max_age,
+        readers: config.exporters.iter().map(|(name, exporter)| (name.clone(), on_full(exporter))).collect(),
+    }
+}
+
+fn on_full(exporter: &Exporter) -> log::OnFull {
+    match exporter.on_full {
+        config::OnFull::DropOldest => log::OnFull::DropOldest,
+        config::OnFull::Refuse => log::OnFull::Refuse,
+    }
+}
+
+type Binding = std::pin::Pin<Box<dyn Future<Output = Result<Server, (SocketAddr, io::Error)>> + Send>>;
+
+/// Where it listens.
+fn servers(config: &Config, log: &Log, health: &Arc<Health>, end: &CancellationToken) -> Vec<(&'static str, Binding)> {
+    let room = Room::new(ROOM_BYTES);
+    let intake = Intake::new(log.clone(), health.clone());
+    let bind = |address, access: crate::config::Access, streams, router| -> Binding {
+        let router = guarded(router, Guard::new(&access, &config.extensions));
+        let health = health.clone();
+        Box::pin(async move {
+            Server::bind(address, router, Limits::new(&access, streams), health).await.map_err(|error| (address, error))
+        })
+    };
+    let mut servers = Vec::new();
+    if let Some(grpc) = &config.receivers.otlp.protocols.grpc {
+        let router = receive::grpc(grpc, intake.clone(), room.clone());
+        let binding = bind(grpc.endpoint, grpc.access(), grpc.max_concurrent_streams, router);
+        servers.push(("receivers.otlp.protocols.grpc", binding));
+    }
+    if let Some(http) = &config.receivers.otlp.protocols.http {
+        let router = receive::http(http, intake.clone(), room.clone());
+        servers.push(("receivers.otlp.protocols.http", bind(http.endpoint, http.access(), 100, router)));
+    }
+    let router = admin::routes(log.clone(), health.clone(), end.clone());
+    servers.push(("query", bind(config.query.endpoint, config.query.access(), 100, router)));
+    servers
+}
+
+async fn expire(log: Log, end: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return,
+            () = tokio::time::sleep(EXPIRE) => log.expire().await,
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A request as the log holds it: what it is, when it came, and its bytes. Pure.
+//!
+//! ```text
+//! version u8 = 1 | signal u8 | encoding u8 | items u32 | received, in ms since 1970, u64 | the request
+//! ```
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::otlp::{Encoding, Signal, to_protobuf};
+
+const VERSION: u8 = 1;
+const HEADER_BYTES: usize = 15;
+
+/// A request that was acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it carries.
+    pub signal: Signal,
+    /// How it is written.
+    pub encoding: Encoding,
+    /// Spans, data points or log records in it.
+    pub items: u32,
+    /// When it came.
+    pub received_unix_ms: u64,
+    /// The request itself, without what compressed it on its way.
+    pub body: Bytes,
+}
+
+impl Entry {
+    /// A record's payload.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(HEADER_BYTES + self.body.len());
+        out.put_slice(&[VERSION, self.signal as u8, self.encoding as u8]);
+        out.put_u32_le(self.items);
+        out.put_u64_le(self.received_unix_ms);
+        out.put_slice(&self.body);
+        out.freeze()
+    }
+
+    /// Reads a record's payload. `None`: a version that this one does not know.
+    pub fn decode(payload: &Bytes) -> Option<Entry> {
+        let header: &[u8; HEADER_BYTES] = payload.first_chunk()?;
+        let [version, signal, encoding, a, b, c, d, received @ ..] = *header;
+        Some(Entry {
+            signal: Signal::ALL.into_iter().find(|known| *known as u8 == signal && version == VERSION)?,
+            encoding: [Encoding::Protobuf, Encoding::Json].into_iter().find(|known| *known as u8 == encoding)?,
+            items: u32::from_le_bytes([a, b, c, d]),
+            received_unix_ms: u64::from_le_bytes(received),
+            body: payload.slice(HEADER_BYTES..),
+        })
+    }
+
+    /// The request in protobuf, whatever it came in.
+    pub fn protobuf(&self) -> Result<Bytes, String> {
+        match self.encoding {
+            Encoding::Protobuf => Ok(self.body.clone()),
+            Encoding::Json => to_protobuf(self.signal, &self.body).map(Bytes::from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_comes_out_as_it_went_in() {
+        let body = Bytes::from_static(b"anything");
+        for signal in Signal::ALL {
+            let entry = Entry {
+                signal,
+                encoding: Encoding::Json,
+                items: 70_000,
+                received_unix_ms: 1 << 40,
+                body: body.clone(),
+            };
+            assert_eq!(Entry::decode(&entry.encode()), Some(entry));
+        }
+        for unknown in [&b""[..], &[0; 14], &[2; 15], &[1, 9, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]] {
+            assert_eq!(Entry::decode(&Bytes::copy_from_slice(unknown)), None);
+        }
+    }
+}

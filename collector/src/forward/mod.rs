@@ -1,0 +1,203 @@
+//! Forwarding: reads the log at its own position and sends each request on, as it came, until the endpoint has said yes or no.
+//!
+//! The log is the queue: what an endpoint has not taken waits on disk, through restarts. Only two things end the wait for a yes: the
+//! endpoint refuses for good, or the log lets go of the request; both are counted.
+
+mod answer;
+mod grpc;
+mod http;
+mod retry;
+mod transport;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Exporter};
+use crate::entry::Entry;
+use crate::health::{ExporterHealth, Health};
+use crate::log::{Log, Reader, Record};
+use crate::otlp::Signal;
+use answer::Answer;
+use retry::wait;
+use transport::Transport;
+
+pub use transport::ConnectError;
+
+/// Records that are read at once, as long as they are short.
+const BATCH_RECORDS: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How often a position is kept while requests are sent: after a crash, so much is sent again.
+const KEEP: Duration = Duration::from_secs(1);
+
+/// How long a disk that cannot be read is left alone.
+const DISK_WAIT: Duration = Duration::from_secs(1);
+
+/// One endpoint and its position.
+pub struct Forwarder {
+    name: String,
+    exporter: Exporter,
+    signals: BTreeSet<Signal>,
+    transport: Transport,
+    log: Log,
+    health: Arc<Health>,
+    /// Nothing new comes in: send what there is, and end.
+    drain: CancellationToken,
+    /// End now.
+    stop: CancellationToken,
+}
+
+/// What ends a forwarder.
+struct Ended;
+
+impl Forwarder {
+    /// Prepares to connect. Nothing is sent yet.
+    pub fn new(
+        name: &str,
+        config: &Config,
+        log: &Log,
+        health: &Arc<Health>,
+        drain: &CancellationToken,
+        stop: &CancellationToken,
+    ) -> Result<Forwarder, ConnectError> {
+        let exporter = config.exporters[name].clone();
+        let takes = |signal: &Signal| {
+            let pipeline = config.service.pipelines.get(signal.name());
+            pipeline.is_none_or(|pipeline| pipeline.exporters.iter().any(|exporter| exporter == name))
+        };
+        Ok(Forwarder {
+            transport: Transport::new(name, &exporter)?,
+            name: name.to_owned(),
+            exporter,
+            signals: Signal::ALL.into_iter().filter(takes).collect(),
+            log: log.clone(),
+            health: health.clone(),
+            drain: drain.clone(),
+            stop: stop.clone(),
+        })
+    }
+
+    /// Sends until it is stopped.
+    pub async fn run(mut self) {
+        let mut reader = self.log.reader(&self.name);
+        let mut position = reader.position();
+        let mut kept = (position, Instant::now());
+        let mut ends = self.log.end();
+        loop {
+            let (returned, records) = self.read(reader).await;
+            reader = returned;
+            self.health().behind(ends.borrow_and_update().saturating_sub(position));
+            let caught_up = records.is_empty();
+            for record in records {
+                if self.forward(&record).await.is_err() {
+                    self.keep(position, &mut kept).await;
+                    return;
+                }
+                position = record.sequence + 1;
+                if kept.1.elapsed() >= KEEP {
+                    self.keep(position, &mut kept).await;
+                }
+            }
+            if caught_up {
+                position = reader.position();
+                self.keep(position, &mut kept).await;
+                self.health().behind(ends.borrow().saturating_sub(position));
+                tokio::select! {
+                    biased;
+                    changed = ends.changed() => if changed.is_err() { return },
+                    () = self.drain.cancelled() => return,
+                }
+            }
+        }
+    }
+
+    /// Reads on, beside the threads that send.
+    async fn read(&self, mut reader: Reader) -> (Reader, Vec<Record>) {
+        let (damaged, expired) = (reader.damaged(), reader.expired());
+        let reading = tokio::task::spawn_blocking(move || {
+            let (mut records, mut bytes) = (Vec::new(), 0);
+            while records.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
+                match reader.read() {
+                    Ok(Some(record)) => {
+                        bytes += record.payload.len();
+                        records.push(record);
+                    }
+                    Ok(None) => break,
+                    Err(_) if !records.is_empty() => break,
+                    Err(_) => std::thread::sleep(DISK_WAIT),
+                }
+            }
+            (reader, records)
+        });
+        let (reader, records) = reading.await.expect("reading does not panic");
+        self.health().lost("damaged", reader.damaged() - damaged);
+        self.health().lost("expired", reader.expired() - expired);
+        (reader, records)
+    }
+
+    /// One request, until the endpoint has said yes or no.
+    async fn forward(&mut self, record: &Record) -> Result<(), Ended> {
+        let Some(entry) = Entry::decode(&record.payload) else {
+            // Of a later version of ours, whose store this one was given.
+            self.health().lost("unknown", 1);
+            return Ok(());
+        };
+        if !self.signals.contains(&entry.signal) {
+            return Ok(());
+        }
+        let items = u64::from(entry.items);
+        let Ok(request) = entry.protobuf() else {
+            self.health().dropped("malformed", items);
+            return Ok(());
+        };
+        let start = Instant::now();
+        for attempt in 1.. {
+            let answer = tokio::select! {
+                () = self.stop.cancelled() => return Err(Ended),
+                answer = tokio::time::timeout(self.exporter.timeout, self.transport.send(entry.signal, request.clone())) => {
+                    answer.unwrap_or(Answer::Later { after: None })
+                }
+            };
+            let after = match answer {
+                Answer::Accepted { rejected } => {
+                    let rejected = rejected.min(items);
+                    self.health().sent(entry.signal, items - rejected);
+                    self.health().dropped("rejected", rejected);
+                    return Ok(());
+                }
+                Answer::Refused => {
+                    self.health().dropped("refused", items);
+                    return Ok(());
+                }
+                Answer::Later { after } => after,
+            };
+            let Some(wait) = wait(&self.exporter.retry_on_failure, attempt, start.elapsed(), after, rand::random())
+            else {
+                self.health().dropped("given_up", items);
+                return Ok(());
+            };
+            self.health().retried();
+            tokio::select! {
+                // Who drains does not wait: it is on disk.
+                () = self.drain.cancelled() => return Err(Ended),
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        unreachable!("attempts do not run out before time does")
+    }
+
+    async fn keep(&self, position: u64, kept: &mut (u64, Instant)) {
+        if position != kept.0 {
+            // If it fails the old one stays, and so much is sent twice.
+            let _ = self.log.keep_positions(vec![(self.name.clone(), position)]).await;
+        }
+        *kept = (position, Instant::now());
+    }
+
+    fn health(&self) -> ExporterHealth<'_> {
+        self.health.exporter(&self.name)
+    }
+}

@@ -1,0 +1,136 @@
+//! What every receiver does with a request, whatever brought it: check it, store it, then say yes.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+
+use crate::entry::Entry;
+use crate::health::Health;
+use crate::log::{AppendError, Log};
+use crate::otlp::{Encoding, Signal, admit};
+
+/// A request of so many bytes is checked beside the threads that serve connections, not on one of them.
+const LONG_BYTES: usize = 64 << 10;
+
+/// Where requests go.
+#[derive(Clone)]
+pub struct Intake {
+    log: Log,
+    health: Arc<Health>,
+}
+
+/// What is safe on disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// Items that are not, and never will be.
+    pub rejected: u64,
+    /// Why.
+    pub message: String,
+}
+
+/// Why a request is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is no request, and never will be.
+    Malformed(String),
+    /// Too much at once: later.
+    Busy {
+        /// When to come back.
+        after: Duration,
+        /// Why.
+        message: String,
+    },
+    /// The store does not take it now: later.
+    Unavailable {
+        /// When to come back.
+        after: Duration,
+        /// Why.
+        message: String,
+    },
+}
+
+impl Intake {
+    /// Requests go into that log, and are counted there.
+    pub fn new(log: Log, health: Arc<Health>) -> Intake {
+        Intake { log, health }
+    }
+
+    /// Stores a request. It returns when the request is safe on disk, or refused.
+    pub async fn take(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Refusal> {
+        let outcome = self.store(signal, encoding, body).await;
+        if let Err(refusal) = &outcome {
+            self.health.refused(refusal.reason());
+        }
+        outcome
+    }
+
+    async fn store(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Refusal> {
+        let admitted = match body.len() < LONG_BYTES && encoding == Encoding::Protobuf {
+            true => admit(signal, encoding, body),
+            false => tokio::task::spawn_blocking(move || admit(signal, encoding, body))
+                .await
+                .map_err(|_| unavailable("the collector is ending".into()))?,
+        };
+        let admitted = admitted.map_err(Refusal::Malformed)?;
+        self.health.rejected(signal, admitted.rejected);
+        if admitted.items > 0 {
+            let entry = Entry {
+                signal,
+                encoding: admitted.encoding,
+                items: u32::try_from(admitted.items).unwrap_or(u32::MAX),
+                received_unix_ms: now_unix_ms(),
+                body: admitted.body,
+            };
+            self.log.append(entry.encode()).await.map_err(refusal)?;
+            self.health.accepted(signal, admitted.items);
+        }
+        let message = match admitted.rejected {
+            0 => String::new(),
+            rejected => format!("{rejected} spans have no valid trace id of 16 bytes or span id of 8 bytes"),
+        };
+        Ok(Accepted { rejected: admitted.rejected, message })
+    }
+}
+
+impl Refusal {
+    /// Too much at once.
+    pub fn busy(message: impl Into<String>) -> Refusal {
+        Refusal::Busy { after: Duration::from_secs(1), message: message.into() }
+    }
+
+    /// What it is counted as.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Refusal::Malformed(_) => "malformed",
+            Refusal::Busy { .. } => "busy",
+            Refusal::Unavailable { .. } => "unavailable",
+        }
+    }
+
+    /// Why, for people.
+    pub fn message(&self) -> &str {
+        match self {
+            Refusal::Malformed(message) | Refusal::Busy { message, .. } | Refusal::Unavailable { message, .. } => {
+                message
+            }
+        }
+    }
+}
+
+fn refusal(error: AppendError) -> Refusal {
+    match error {
+        AppendError::Busy => Refusal::busy(error.to_string()),
+        AppendError::TooLong(_) => Refusal::Malformed(error.to_string()),
+        AppendError::Full(_) | AppendError::Disk(_) | AppendError::Closed => unavailable(error.to_string()),
+    }
+}
+
+fn unavailable(message: String) -> Refusal {
+    Refusal::Unavailable { after: Duration::from_secs(2), message }
+}
+
+fn now_unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

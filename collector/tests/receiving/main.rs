@@ -1,0 +1,7 @@
+//! Clients of every kind against a collector of this process: polite ones, broken ones, hostile ones.
+
+mod connections;
+mod http;
+mod refusals;
+mod storing;
+mod support;

@@ -1,0 +1,90 @@
+//! Our own collector as a process: `waspect collect`, its store, and what it says of itself.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::server::Server;
+use crate::assets;
+
+/// A running `waspect collect`.
+pub struct Collect {
+    server: Server,
+    /// Of its gRPC receiver, its HTTP receiver, and the place where it is asked.
+    addresses: [String; 3],
+}
+
+impl Collect {
+    /// Starts it on a store, with these exporters in YAML.
+    pub fn start(store: &Path, exporters: &str) -> Collect {
+        let any = "endpoint: \"127.0.0.1:0\"";
+        let configuration = format!(
+            "receivers: {{otlp: {{protocols: {{grpc: {{{any}}}, http: {{{any}}}}}}}}}\nquery: {{{any}}}\n\
+             storage: {{directory: {store:?}}}\nexporters: {exporters}\n"
+        );
+        let mut server = Server::start_with(|folder| {
+            let file = folder.join("config.yaml");
+            std::fs::write(&file, configuration).expect("the configuration can be written");
+            let mut command = Command::new(assets::waspect());
+            command.args(["collect", "--config"]).arg(file);
+            command
+        });
+        let addresses = ["protocols.grpc on ", "protocols.http on ", "query on "]
+            .map(|place| server.wait_for(place, |line| Some(line.split_once(place)?.1.to_owned())));
+        server.wait_for("readiness", |line| (line == "ready").then_some(()));
+        Collect { server, addresses }
+    }
+
+    /// Where to send OTLP over gRPC.
+    pub fn grpc_url(&self) -> String {
+        format!("http://{}", self.addresses[0])
+    }
+
+    /// Where to send OTLP over HTTP.
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.addresses[1])
+    }
+
+    /// The address of the HTTP receiver.
+    pub fn http_address(&self) -> &str {
+        &self.addresses[1]
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.server.id()
+    }
+
+    /// One figure of `/metrics`: the sum of the series whose lines begin so.
+    pub fn figure(&self, name: &str) -> u64 {
+        let mut stream = TcpStream::connect(&self.addresses[2]).expect("it listens");
+        write!(stream, "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("it takes a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers in UTF-8");
+        assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+        let lines = answer.lines().filter(|line| line.starts_with(name));
+        lines.map(|line| line.rsplit(' ').next().expect("a value").parse::<u64>().expect("a number")).sum()
+    }
+
+    /// Ends it as an operator would, and waits until it has.
+    pub fn finish(mut self) {
+        let status = self.server.finish();
+        assert!(status.success(), "waspect collect ended with {status}");
+    }
+
+    /// Ends it as a lack of memory would.
+    pub fn kill(mut self) {
+        self.server.kill();
+    }
+}
+
+/// What `waspect collect doctor` says of a store.
+pub fn doctor(store: &Path) -> Value {
+    let output = Command::new(assets::waspect()).args(["collect", "doctor", "--json"]).arg(store).output();
+    let output = output.expect("waspect can be started");
+    let said = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {said}"))
+}

@@ -1,0 +1,175 @@
+//! `waspect collect` between clients and upstreams that no one here wrote, and under `kill -9`.
+//!
+//! `WASPECT_KILLS=100` is the full count of kills.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use waspect_tests::assets;
+use waspect_tests::back_ends::{Collect, Collector, Jaeger, Span, doctor, run};
+
+/// Kills unless the environment says otherwise.
+const KILLS: u64 = 5;
+
+/// Longest time that what was acknowledged may take to an upstream: a guard against waiting for ever.
+const FORWARD_MAX: Duration = Duration::from_secs(60);
+
+/// Sends spans with OpenTelemetry's SDK for Python; their ids.
+fn python(protocol: &str, url: &str, service: &str, count: u32) -> BTreeSet<String> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/spans.py");
+    let output = Command::new(assets::python()).args([script, protocol, url, service, &count.to_string()]).output();
+    let output = output.expect("Python can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("ids are ASCII").lines().map(str::to_owned).collect()
+}
+
+fn ids<'s>(spans: impl IntoIterator<Item = &'s Span>) -> BTreeSet<String> {
+    spans.into_iter().map(|span| span.ids[..2].join(" ")).collect()
+}
+
+/// Spans with all that they hold.
+fn canonical(spans: &[Span]) -> Vec<&str> {
+    spans.iter().map(|span| &*span.canonical).collect()
+}
+
+/// Waits until exporters have sent so many items.
+fn wait_until_sent(collect: &Collect, items: u64) {
+    let start = Instant::now();
+    while collect.figure("waspect_collector_forward_sent_total") < items {
+        assert!(start.elapsed() < FORWARD_MAX, "{} of {items}", collect.figure("waspect_collector_forward_sent_total"));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn spans_of_the_python_sdk_reach_jaeger_and_the_collector() {
+    let (jaeger, upstream) = (Jaeger::start(), Collector::listen());
+    let store = tempfile::tempdir().expect("a folder can be made");
+    let exporters = format!(
+        "{{otlphttp/jaeger: {{endpoint: {:?}}}, otlp/upstream: {{endpoint: {:?}, tls: {{insecure: true}}}}}}",
+        jaeger.http_url(),
+        upstream.grpc_url()
+    );
+    let collect = Collect::start(store.path(), &exporters);
+    let grpc = python("grpc", &collect.grpc_url(), "by-grpc", 40);
+    let http = python("http", &collect.http_url(), "by-http", 40);
+    assert_eq!((grpc.len(), http.len()), (80, 80));
+    wait_until_sent(&collect, 320);
+    collect.finish();
+
+    for (service, sent) in [("by-grpc", &grpc), ("by-http", &http)] {
+        let shown: BTreeSet<_> = jaeger.spans(service).iter().map(|span| span.ids[..2].join(" ")).collect();
+        assert_eq!(shown, *sent, "{service}");
+    }
+    let received = upstream.finish();
+    assert_eq!(ids(&received.spans), grpc.union(&http).cloned().collect());
+    let report = doctor(store.path());
+    assert_eq!((&report["damaged"], &report["positions_damaged"]), (&0.into(), &false.into()), "{report}");
+    assert_eq!(report["positions"]["otlp/upstream"], report["next"], "{report}");
+}
+
+#[test]
+fn what_waspect_run_sends_reaches_the_collector_as_it_was() {
+    let upstream = Collector::listen();
+    let store = tempfile::tempdir().expect("a folder can be made");
+    let exporters = format!("{{otlphttp: {{endpoint: {:?}}}}}", upstream.http_url());
+    let collect = Collect::start(store.path(), &exporters);
+    let options = ["--min-duration", "0us", "--budget", "inf", &format!("--otlp={}", collect.http_url())];
+    let run = run("c-work", &["300"], "", &options.map(str::to_owned), &[]);
+    let sent = |what: &str| run.summary["sent"][what]["exported"].as_u64().expect("a count");
+    wait_until_sent(&collect, sent("spans") + sent("points"));
+    collect.finish();
+    let received = upstream.finish();
+    assert!(received.spans.len() > 1 && !received.points.is_empty());
+    assert_eq!(canonical(&received.spans), canonical(&run.trace.spans));
+    let lasting = |points: &[String]| -> Vec<String> {
+        // What is said of the export itself goes on changing while it goes on.
+        points.iter().filter(|point| !point.starts_with("otel.sdk.")).cloned().collect()
+    };
+    assert_eq!(lasting(&received.points), lasting(&run.trace.points));
+}
+
+#[test]
+fn no_kill_loses_what_was_acknowledged() {
+    let kills = std::env::var("WASPECT_KILLS").map_or(KILLS, |count| count.parse().expect("a number"));
+    let upstream = Collector::listen();
+    let store = tempfile::tempdir().expect("a folder can be made");
+    let exporters = format!("{{otlphttp: {{endpoint: {:?}}}}}", upstream.http_url());
+    let next = AtomicU64::new(1);
+    let mut acknowledged = BTreeSet::new();
+    for life in 0..kills {
+        let collect = Collect::start(store.path(), &exporters);
+        let address = collect.http_address().to_owned();
+        let ending = AtomicBool::new(false);
+        let before = acknowledged.len();
+        let told = thread::scope(|scope| {
+            let clients: Vec<_> = (0..8).map(|_| scope.spawn(|| load(&address, &next, &ending))).collect();
+            // Each life is killed at another moment of its work.
+            while collect.figure("waspect_collector_log_records_total") < 20 + 37 * (life % 7) {
+                thread::yield_now();
+            }
+            collect.kill();
+            ending.store(true, Relaxed);
+            clients.into_iter().flat_map(|client| client.join().expect("a client ends")).collect::<Vec<_>>()
+        });
+        acknowledged.extend(told);
+        assert!(acknowledged.len() > before, "life {life} acknowledged something");
+    }
+    let report = doctor(store.path());
+    assert_eq!(report["damaged"], 0, "{report}");
+    let records = report["records"].as_u64().expect("a count");
+    let in_doubt = records - acknowledged.len() as u64;
+    assert!(in_doubt <= kills * 8, "beside what was acknowledged there is at most what was in flight: {in_doubt}");
+
+    // One life more, in which the upstream gets the rest.
+    let collect = Collect::start(store.path(), &exporters);
+    let start = Instant::now();
+    while collect.figure("waspect_collector_forward_behind") > 0
+        || collect.figure("waspect_collector_forward_sent") == 0
+    {
+        assert!(start.elapsed() < FORWARD_MAX, "the upstream gets the rest");
+        thread::sleep(Duration::from_millis(10));
+    }
+    collect.finish();
+    let received = ids(&upstream.finish().spans);
+    let lost: Vec<_> = acknowledged.difference(&received).collect();
+    assert!(lost.is_empty(), "{} of {} are lost", lost.len(), acknowledged.len());
+    println!("{kills} kills, {} requests acknowledged, 0 lost, {in_doubt} in flight", acknowledged.len());
+}
+
+/// A client that sends a span a request until its collector is gone; the ids of those that were acknowledged.
+fn load(address: &str, next: &AtomicU64, ending: &AtomicBool) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    while !ending.load(Relaxed) {
+        let number = next.fetch_add(1, Relaxed);
+        let (trace, span) = (format!("{number:032x}"), format!("{number:016x}"));
+        let body = format!(
+            "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"{trace}\",\"spanId\":\"{span}\",\
+             \"name\":\"load\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}}]}}]}}]}}"
+        );
+        match post(address, &body) {
+            Ok(answer) if answer.starts_with("HTTP/1.0 200") => acknowledged.push(format!("{trace} {span}")),
+            // Refused or cut off: nothing was promised.
+            _ => thread::yield_now(),
+        }
+    }
+    acknowledged
+}
+
+/// HTTP/1.0: the answer ends where the connection does.
+fn post(address: &str, body: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(
+        stream,
+        "POST /v1/traces HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
