@@ -87,9 +87,11 @@ impl Forwarder {
         let mut kept = (position, Instant::now());
         let mut ends = self.log.end();
         loop {
+            // Before it reads: what is appended while it does must wake it.
+            let end = *ends.borrow_and_update();
             let (returned, records) = self.read(reader).await;
             reader = returned;
-            self.health().behind(ends.borrow_and_update().saturating_sub(position));
+            self.health().behind(end.saturating_sub(position));
             let caught_up = records.is_empty();
             for record in records {
                 if self.forward(&record).await.is_err() {
