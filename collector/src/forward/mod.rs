@@ -10,6 +10,7 @@ mod retry;
 mod transport;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -92,6 +93,12 @@ impl Forwarder {
             let (returned, records) = self.read(reader).await;
             reader = returned;
             self.health().behind(end.saturating_sub(position));
+            let Ok(records) = records else {
+                tokio::select! {
+                    () = self.drain.cancelled() => return,
+                    () = tokio::time::sleep(DISK_WAIT) => continue,
+                }
+            };
             let caught_up = records.is_empty();
             for record in records {
                 if self.forward(&record).await.is_err() {
@@ -117,7 +124,7 @@ impl Forwarder {
     }
 
     /// Reads on, beside the threads that send.
-    async fn read(&self, mut reader: Reader) -> (Reader, Vec<Record>) {
+    async fn read(&self, mut reader: Reader) -> (Reader, io::Result<Vec<Record>>) {
         let (damaged, expired) = (reader.damaged(), reader.expired());
         let reading = tokio::task::spawn_blocking(move || {
             let (mut records, mut bytes) = (Vec::new(), 0);
@@ -128,11 +135,11 @@ impl Forwarder {
                         records.push(record);
                     }
                     Ok(None) => break,
-                    Err(_) if !records.is_empty() => break,
-                    Err(_) => std::thread::sleep(DISK_WAIT),
+                    Err(error) if records.is_empty() => return (reader, Err(error)),
+                    Err(_) => break,
                 }
             }
-            (reader, records)
+            (reader, Ok(records))
         });
         let (reader, records) = reading.await.expect("reading does not panic");
         self.health().lost("damaged", reader.damaged() - damaged);
