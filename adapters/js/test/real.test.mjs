@@ -40,7 +40,10 @@ async function same(name, run, callsMin) {
   const calls = sum("wasm.function.calls");
   console.log(`${name}: ${calls} calls, ${spans.length} spans, drops ${JSON.stringify(points["waspect.drops"] ?? {})}`);
   assert(calls >= callsMin, `${calls} calls`);
-  assert.equal(sum("wasm.function.duration"), calls, "every call has one end");
+  // Goroutines of esbuild's wait for what comes next. Some frames that wait are no calls: those that were met in their middle.
+  const waiting = name === "esbuild" ? observer.hooks.suspended() : 0;
+  const unended = calls - sum("wasm.function.duration");
+  assert(unended >= 0 && unended <= waiting, `every call has one end, or waits: ${unended} have none, ${waiting} wait`);
   assert(spans.length > 0);
   for (const reason of ["token", "mismatch", "function", "depth"]) assert.equal(points["waspect.drops"]?.[reason], undefined, reason);
 }
@@ -101,6 +104,17 @@ test("SHA-256, by AssemblyScript", () =>
     });
   }, 100));
 
+test("tiktoken, by wasm-bindgen", () =>
+  same("tiktoken", async (bytes) => {
+    const { init, get_encoding } = fresh("tiktoken/init");
+    await init((imports) => WebAssembly.instantiate(bytes, imports));
+    const encoding = get_encoding("gpt2");
+    const tokens = [...encoding.encode("waspect watches the watchers")];
+    encoding.free();
+    return tokens;
+  }, 1_000));
+
+// The last one: what waits in it closes when its instance goes, whenever that is.
 test("esbuild, by Go", () =>
   same("esbuild", async (bytes) => {
     // Its API has one instance; a copy of its code has another.
@@ -111,14 +125,4 @@ test("esbuild, by Go", () =>
     await assert.rejects(esbuild.transform("const const"), /Expected identifier/);
     await esbuild.stop();
     return code;
-  }, 1_000));
-
-test("tiktoken, by wasm-bindgen", () =>
-  same("tiktoken", async (bytes) => {
-    const { init, get_encoding } = fresh("tiktoken/init");
-    await init((imports) => WebAssembly.instantiate(bytes, imports));
-    const encoding = get_encoding("gpt2");
-    const tokens = [...encoding.encode("waspect watches the watchers")];
-    encoding.free();
-    return tokens;
   }, 1_000));

@@ -178,6 +178,12 @@ extern "C" fn depth() -> u32 {
     with(|state| state.recorder.as_ref().map_or(0, |recorder| recorder.depth() as u32))
 }
 
+/// `Recorder::suspended`.
+#[unsafe(no_mangle)]
+extern "C" fn suspended() -> u32 {
+    with(|state| state.recorder.as_ref().map_or(0, |recorder| recorder.suspended() as u32))
+}
+
 /// `Recorder::context`: 25 bytes in the buffer (trace id, span id, flags), or none.
 #[unsafe(no_mangle)]
 extern "C" fn context() -> u32 {

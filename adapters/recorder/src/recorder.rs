@@ -254,6 +254,11 @@ impl Recorder {
         self.lane.frames.len()
     }
 
+    /// Calls that are suspended (L4): they have begun, and wait on stacks of the guest's.
+    pub fn suspended(&self) -> usize {
+        self.stacks.len()
+    }
+
     /// Whether the innermost frame is a call of an import: the host was called, and whatever it calls is called by it. Where it is
     /// not, a host that calls in may have been told of a trap that left these frames open (B3). False without a manifest.
     pub fn awaits_host(&self) -> bool {
