@@ -50,9 +50,9 @@ impl Recorder {
         let depth = self.lane.frames.len().wrapping_sub(1);
         match self.lane.frames.last() {
             Some(&frame) if frame.token(depth) == token && frame.id == id && !frame.is(flag::SLOW) => {
-                let is_long = self.account(now, &frame);
+                // First: accounting may call, and then everything that is still needed has to be kept across that.
                 self.give_to_caller(now.wrapping_sub(frame.start), &frame);
-                if is_long {
+                if self.account(now, &frame) {
                     return self.pop_with_span(now);
                 }
                 self.lane.frames.truncate(depth);

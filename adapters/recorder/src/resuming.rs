@@ -204,33 +204,19 @@ impl Recorder {
         if depth + 1 < self.lane.frames.len() || !expected {
             self.abandon();
         }
-        self.close_above(now, depth + 1, &Closing::Unwound);
-        let frame = self.lane.frames[depth];
-        if !frame.is(flag::STACKED) {
-            self.close_top(now, &Closing::Returned);
-            return;
-        }
+        let Some(frame) = self.uncover(now, depth) else { return };
         if self.leaving.is_empty() {
             self.leaving.since = now;
         }
         self.leaving.frames.push((frame, self.lane.places[depth]));
-        (self.leaving.depth, self.leaving.sequence) = (depth, self.sequence);
-        self.lane.frames.truncate(depth);
-        if frame.is(flag::FLOOR) {
-            self.part(now);
-        }
+        self.leave(now, depth, &frame);
     }
 
     /// The call of the token had not begun (L5): its frame goes as if it had never been, and its caller has its time.
     fn take_back(&mut self, now: u64, id: u32, token: u32) {
         let Some(depth) = self.find(id, token, false) else { return };
         self.abandon();
-        self.close_above(now, depth + 1, &Closing::Unwound);
-        let frame = self.lane.frames[depth];
-        if !frame.is(flag::STACKED) {
-            self.close_top(now, &Closing::Returned);
-            return;
-        }
+        let Some(frame) = self.uncover(now, depth) else { return };
         let met = &mut self.functions.met[frame.function as usize];
         met.entered = met.entered.wrapping_sub(1);
         if frame.is(flag::ROOT) {
@@ -241,9 +227,26 @@ impl Recorder {
             true => self.give_to_stack(frame.callees, &taken),
             false => self.give_to_caller(frame.callees, &taken),
         }
-        self.lane.frames.truncate(depth);
         (self.leaving.since, self.leaving.begins_again) = (now, true);
+        self.leave(now, depth, &frame);
+    }
+
+    /// The frame that a closing hook names, once what stands above it is closed. None: it never stood on a stack of the guest's, and
+    /// is closed, too.
+    fn uncover(&mut self, now: u64, depth: usize) -> Option<Frame> {
+        self.close_above(now, depth + 1, &Closing::Unwound);
+        let frame = self.lane.frames[depth];
+        if !frame.is(flag::STACKED) {
+            self.close_top(now, &Closing::Returned);
+            return None;
+        }
+        Some(frame)
+    }
+
+    /// The frame on top leaves the lane; its caller may leave next.
+    fn leave(&mut self, now: u64, depth: usize, frame: &Frame) {
         (self.leaving.depth, self.leaving.sequence) = (depth, self.sequence);
+        self.lane.frames.truncate(depth);
         if frame.is(flag::FLOOR) {
             self.part(now);
         }
