@@ -2,6 +2,7 @@
 
 mod support;
 
+use support::memory::resident_bytes;
 use support::random::Random;
 use waspect_recorder::{Aggregator, Config, DropReason, Outcome, Recorder, Resource, Timestamp};
 
@@ -74,11 +75,4 @@ fn ten_million_calls_of_nonsense_are_survived_and_counted() {
     assert!(dropped(DropReason::Token) > 1_000_000);
     println!("{CALLS} calls of nonsense: {} KiB more memory; {:?}", growth >> 10, snapshot.drops);
     assert!(growth < GROWTH_MAX_BYTES, "{growth} bytes");
-}
-
-/// Memory of this process that is resident; 0 where the system does not say.
-fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let resident = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
-    resident.unwrap_or(0) * 4096
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use support::memory::resident_bytes;
 use support::random::Random;
 use waspect_recorder::{Aggregator, Config, DropReason, Outcome, Recorder, Resource, Timestamp};
 
@@ -80,11 +81,4 @@ fn stacks_that_make_no_sense_are_survived_and_every_frame_closes_once() {
         "{calls} calls, {closed} frames, {went_on} went on"
     );
     assert!(growth < GROWTH_MAX_BYTES, "{growth} bytes");
-}
-
-/// Memory of this process that is resident; 0 where the system does not say.
-fn resident_bytes() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let resident = pages.and_then(|text| text.split(' ').nth(1)?.parse::<u64>().ok());
-    resident.unwrap_or(0) * 4096
 }
