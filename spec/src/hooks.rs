@@ -21,13 +21,13 @@ pub enum Hook {
     Module,
     /// `(func) -> token`
     Enter,
-    /// `(func, token)`
+    /// `(token)`
     Exit,
-    /// `(func, token)`
+    /// `(token)`
     Unwind,
     /// `(func) -> token`
     Begin,
-    /// `(func, token)`
+    /// `(token)`
     End,
     /// `(func, old, new, size)`
     Alloc,
@@ -43,7 +43,7 @@ pub enum Hook {
     UnwindRing,
     /// `(func, point, stack, height) -> token`, of functions that may be left and gone on with
     EnterOrResume,
-    /// `(func, token, way)`, of the same
+    /// `(token, way)`, of the same
     ExitOrSuspend,
 }
 
@@ -100,9 +100,8 @@ impl Hook {
     pub const fn params(self) -> &'static [ValueType] {
         match self {
             Hook::Module | Hook::Alloc | Hook::Grow | Hook::EnterOrResume => &[I32, I32, I32, I32],
-            Hook::Enter | Hook::Begin | Hook::Flush => &[I32],
-            Hook::Exit | Hook::Unwind | Hook::End | Hook::UnwindRing => &[I32, I32],
-            Hook::ExitOrSuspend => &[I32, I32, I32],
+            Hook::Enter | Hook::Exit | Hook::Unwind | Hook::Begin | Hook::End | Hook::Flush => &[I32],
+            Hook::UnwindRing | Hook::ExitOrSuspend => &[I32, I32],
             Hook::Alloc64 => &[I32, I64, I64, I64],
             Hook::Grow64 => &[I32, I32, I64, I64],
         }

@@ -169,17 +169,17 @@ fn link(
                 },
             )?,
             Hook::ExitOrSuspend => {
-                linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, func: u32, _: u32, _: u32| {
-                    event(caller, func);
+                linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, token: u32, _: u32| {
+                    event(caller, token);
                 })?
             }
             Hook::Exit | Hook::End => {
-                linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, func: u32, _: u32| {
-                    event(caller, func);
+                linker.func_wrap(HOOK_MODULE, name, move |caller: Caller<'_, State>, token: u32| {
+                    event(caller, token);
                 })?
             }
-            Hook::Unwind | Hook::UnwindRing => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32| ())?,
-            Hook::Flush => linker.func_wrap(HOOK_MODULE, name, |_: u32| ())?,
+            Hook::UnwindRing => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32| ())?,
+            Hook::Unwind | Hook::Flush => linker.func_wrap(HOOK_MODULE, name, |_: u32| ())?,
             Hook::Alloc | Hook::Grow => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32, _: u32, _: u32| ())?,
             Hook::Alloc64 => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u64, _: u64, _: u64| ())?,
             Hook::Grow64 => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32, _: u64, _: u64| ())?,

@@ -19,12 +19,12 @@ export class Mock {
     const known = {
       module: (abi, buildA, buildB, functions) => this.module(abi, functions),
       enter: (func) => this.open("call", func),
-      exit: (func, token) => this.close("call", func, token),
+      exit: (token) => this.close("call", token),
       enter_or_resume: (func, point) => this.open(point === 0 ? "call" : "lap", func),
-      exit_or_suspend: (func, token, way) => this.leave(func, token, way),
+      exit_or_suspend: (token, way) => this.leave(token, way),
       begin: (func) => this.open("boundary", func),
-      end: (func, token) => this.close("boundary", func, token),
-      unwind: (func) => this.fault(`\`unwind\` of ${func}: there is no handler (U1)`),
+      end: (token) => this.close("boundary", token),
+      unwind: (token) => this.fault(`\`unwind\` with token ${token}: there is no handler (U1)`),
       alloc: (func) => this.sees("alloc", func),
       alloc64: (func) => this.sees("alloc64", func),
       grow: (func, memory, delta, result) => this.grow(func, memory, delta, result),
@@ -84,18 +84,18 @@ export class Mock {
     return this.token;
   }
 
-  close(kind, id, token) {
-    const func = this.sees(kind, id);
+  close(kind, token) {
+    this.calls += 1;
     const frame = this.frames[this.frames.length - 1];
-    if (frame?.kind === kind && frame.func === func && frame.token === token) this.frames.pop();
-    else this.fault(`the end of a ${kind} of func[${func}], token ${token}, finds ${JSON.stringify(frame)} (C4, T4, T5)`);
+    if (frame?.kind === kind && frame.token === token) this.frames.pop();
+    else this.fault(`the end of a ${kind}, token ${token}, finds ${JSON.stringify(frame)} (C4, T4, T5)`);
   }
 
   /** To the engine a call like any other; only what begins is counted (L3, L5). */
-  leave(id, token, way) {
-    const { kind } = this.frames[this.frames.length - 1] ?? {};
-    this.close(kind === "lap" ? "lap" : "call", id, token);
-    if (way === 2) this.enters.set(id - this.base, this.enters.get(id - this.base) - 1);
+  leave(token, way) {
+    const { kind, func } = this.frames[this.frames.length - 1] ?? {};
+    this.close(kind === "lap" ? "lap" : "call", token);
+    if (way === 2) this.enters.set(func, this.enters.get(func) - 1);
   }
 
   grow(id, memory, delta, result) {

@@ -41,25 +41,21 @@ fn link_hook<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock, h
             },
         )?,
         Hook::ExitOrSuspend => {
-            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32, way: u32| {
-                get(caller.data_mut()).exit_or_suspend(func, token, way)
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32, way: u32| {
+                get(caller.data_mut()).exit_or_suspend(token, way)
             })?
         }
         Hook::Begin => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32| {
             get(caller.data_mut()).begin(func)
         })?,
-        Hook::Exit => {
-            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-                get(caller.data_mut()).exit(func, token)
-            })?
-        }
-        Hook::Unwind => {
-            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-                get(caller.data_mut()).unwind(func, token)
-            })?
-        }
-        Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
-            get(caller.data_mut()).end(func, token)
+        Hook::Exit => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
+            get(caller.data_mut()).exit(token)
+        })?,
+        Hook::Unwind => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
+            get(caller.data_mut()).unwind(token)
+        })?,
+        Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
+            get(caller.data_mut()).end(token)
         })?,
         Hook::Alloc => linker.func_wrap(
             HOOK_MODULE,

@@ -263,7 +263,7 @@ impl Mock {
     pub fn module(&mut self, abi: u32, build_a: u32, build_b: u32, functions: u32) -> u32 {
         self.catch_up();
         self.events += 1;
-        self.tell(Hook::Module, abi, None, [build_a.into(), build_b.into(), functions.into()]);
+        self.tell(Hook::Module, abi, [build_a.into(), build_b.into(), functions.into()]);
         let Some((build, facts)) = self.expected.take() else {
             self.fault("`module` is called, but nothing is being instantiated (M2)".into());
             return BASE_REFUSED;
@@ -287,7 +287,7 @@ impl Mock {
 
     /// Hook `enter`.
     pub fn enter(&mut self, func: u32) -> u32 {
-        self.tell(Hook::Enter, func, None, [0; 3]);
+        self.tell(Hook::Enter, func, [0; 3]);
         if !self.sees(Hook::Enter, func) {
             return 0;
         }
@@ -297,16 +297,15 @@ impl Mock {
     }
 
     /// Hook `exit`.
-    pub fn exit(&mut self, func: u32, token: u32) {
-        self.tell(Hook::Exit, func, Some(token), [0; 3]);
-        if self.sees(Hook::Exit, func) {
-            self.close(FrameKind::Call, func, token);
+    pub fn exit(&mut self, token: u32) {
+        if let Some(at) = self.find(Hook::Exit, FrameKind::Call, token, 0) {
+            self.close_at(at, "exit");
         }
     }
 
     /// Hook `enter_or_resume`. To the engine it is a call like any other; how many calls there were, the guest's stacks tell.
     pub fn enter_or_resume(&mut self, func: u32, point: u32, stack: u32, height: u32) -> u32 {
-        self.tell(Hook::EnterOrResume, func, None, [point.into(), stack.into(), height.into()]);
+        self.tell(Hook::EnterOrResume, func, [point.into(), stack.into(), height.into()]);
         if !self.sees(Hook::EnterOrResume, func) {
             return 0;
         }
@@ -334,19 +333,16 @@ impl Mock {
     }
 
     /// Hook `exit_or_suspend`.
-    pub fn exit_or_suspend(&mut self, func: u32, token: u32, how: u32) {
-        self.tell(Hook::ExitOrSuspend, func, Some(token), [how.into(), 0, 0]);
-        if !self.sees(Hook::ExitOrSuspend, func) {
-            return;
-        }
-        let frame = self.frames.iter().rfind(|frame| frame.token == token).copied();
+    pub fn exit_or_suspend(&mut self, token: u32, how: u32) {
+        let Some(at) = self.find(Hook::ExitOrSuspend, FrameKind::Call, token, how.into()) else { return };
+        let Frame { func, place, .. } = self.frames[at];
         if how > way::NOT_BEGUN {
             self.fault(format!("{} ends in way {how} (L4)", self.show(func)));
         }
         if how == way::ENDED && self.stacks.is_leaving() {
             self.fault(format!("{} ends, though what it called was suspended (L4)", self.show(func)));
         }
-        match frame.and_then(|frame| frame.place) {
+        match place {
             Some(place) => {
                 let base = self.instance(func).map_or(0, |instance| instance.base);
                 self.stacks.end(base, func, place, how);
@@ -357,7 +353,7 @@ impl Mock {
             let begun = &mut self.enters[func as usize];
             *begun = begun.saturating_sub(1);
         }
-        self.close(FrameKind::Call, func, token);
+        self.close_at(at, "exit_or_suspend");
     }
 
     /// What was seen of functions that are suspended and gone on with.
@@ -366,20 +362,17 @@ impl Mock {
     }
 
     /// Hook `unwind`.
-    pub fn unwind(&mut self, func: u32, token: u32) {
-        self.tell(Hook::Unwind, func, Some(token), [0; 3]);
-        if !self.sees(Hook::Unwind, func) {
-            return;
-        }
+    pub fn unwind(&mut self, token: u32) {
+        let Some(at) = self.find(Hook::Unwind, FrameKind::Call, token, 0) else { return };
+        let func = self.frames[at].func;
         if self.instance(func).is_some_and(|instance| func - instance.base < instance.facts.imported_functions) {
             self.fault(format!("`unwind` speaks of {}, an import (U1)", self.show(func)));
         }
-        if let Some(at) = self.find(Hook::Unwind, FrameKind::Call, func, token) {
-            self.unwind_above(func, at);
-        }
+        self.unwind_above(at);
     }
 
-    fn unwind_above(&mut self, func: u32, at: usize) {
+    fn unwind_above(&mut self, at: usize) {
+        let func = self.frames[at].func;
         self.closes.unwind += (self.frames.len() - at - 1) as u64;
         if self.instance(func).is_some_and(|instance| instance.facts.resumes) {
             self.unwound.extend(self.frames[at + 1..].iter().map(|frame| frame.token));
@@ -389,7 +382,7 @@ impl Mock {
 
     /// Hook `begin`.
     pub fn begin(&mut self, func: u32) -> u32 {
-        self.tell(Hook::Begin, func, None, [0; 3]);
+        self.tell(Hook::Begin, func, [0; 3]);
         if !self.sees(Hook::Begin, func) {
             return 0;
         }
@@ -401,16 +394,15 @@ impl Mock {
     }
 
     /// Hook `end`.
-    pub fn end(&mut self, func: u32, token: u32) {
-        self.tell(Hook::End, func, Some(token), [0; 3]);
-        if self.sees(Hook::End, func) {
-            self.close(FrameKind::Boundary, func, token);
+    pub fn end(&mut self, token: u32) {
+        if let Some(at) = self.find(Hook::End, FrameKind::Boundary, token, 0) {
+            self.close_at(at, "end");
         }
     }
 
     /// Hooks `alloc` and `alloc64`.
     pub fn alloc(&mut self, func: u32, old: u64, new: u64, size: u64) {
-        self.tell(Hook::Alloc, func, None, [old, new, size]);
+        self.tell(Hook::Alloc, func, [old, new, size]);
         if !self.sees(Hook::Alloc, func) {
             return;
         }
@@ -435,7 +427,7 @@ impl Mock {
 
     /// Hooks `grow` and `grow64`.
     pub fn grow(&mut self, func: u32, memory: u32, delta: u64, result: u64) {
-        self.tell(Hook::Grow, func, None, [memory.into(), delta, result]);
+        self.tell(Hook::Grow, func, [memory.into(), delta, result]);
         if !self.sees(Hook::Grow, func) {
             return;
         }
@@ -484,7 +476,7 @@ impl Mock {
             return;
         }
         if let Some(at) = self.find_record(func, token) {
-            self.unwind_above(func, at);
+            self.unwind_above(at);
         }
     }
 
@@ -520,7 +512,7 @@ impl Mock {
                 self.first.get_or_insert((Hook::Enter, func));
                 self.enters[func as usize] += 1;
                 self.opened += 1;
-                self.tell(Hook::Enter, func, None, [0; 3]);
+                self.tell(Hook::Enter, func, [0; 3]);
                 self.frames.push(Frame {
                     kind: FrameKind::Record,
                     func,
@@ -530,7 +522,7 @@ impl Mock {
             }
             Record::Exit(token) => {
                 let Some(at) = self.find_record(base, token) else { return };
-                self.tell(Hook::Exit, self.frames[at].func, Some(token), [0; 3]);
+                self.note(Hook::Exit, self.frames[at].func, at, [0; 3]);
                 self.close_at(at, "exit record");
             }
         }
@@ -555,16 +547,16 @@ impl Mock {
         Some(at)
     }
 
-    /// Puts a hook call on the tape, behind the records that were written before it.
-    fn tell(&mut self, hook: Hook, func: u32, token: Option<u32>, values: [u64; 3]) {
+    /// Puts a hook call on the tape, behind the records that were written before it: one that opens a frame, or is about none.
+    fn tell(&mut self, hook: Hook, func: u32, values: [u64; 3]) {
         if self.tape.is_some() {
             self.catch_up();
         }
+        self.note(hook, func, self.frames.len(), values);
+    }
+
+    fn note(&mut self, hook: Hook, func: u32, depth: usize, values: [u64; 3]) {
         if let Some(tape) = &mut self.tape {
-            let depth = match token {
-                Some(token) => self.frames.iter().rposition(|frame| frame.token == token).unwrap_or(usize::MAX),
-                None => self.frames.len(),
-            };
             tape.note(Event { hook, func, depth, values });
         }
     }
@@ -605,13 +597,6 @@ impl Mock {
         token
     }
 
-    fn close(&mut self, kind: FrameKind, func: u32, token: u32) {
-        let hook = if kind == FrameKind::Call { Hook::Exit } else { Hook::End };
-        if let Some(at) = self.find(hook, kind, func, token) {
-            self.close_at(at, hook.name());
-        }
-    }
-
     /// Closes a frame, and what is above it, by a token.
     fn close_at(&mut self, at: usize, hook: &str) {
         let func = self.frames[at].func;
@@ -630,28 +615,26 @@ impl Mock {
         self.frames.truncate(at);
     }
 
-    /// Where the frame of a token is; a fault when it is not open, another's, or below the scope.
-    fn find(&mut self, hook: Hook, kind: FrameKind, func: u32, token: u32) -> Option<usize> {
-        let hook = hook.name();
-        if token == 0 {
-            self.fault(format!("`{hook}` of {} with token 0 (T1)", self.show(func)));
-            return None;
-        }
-        let Some(at) = self.frames.iter().rposition(|frame| frame.token == token) else {
+    /// Counts a call that names a frame by its token, and finds it; a fault when it is not open, of another kind, or below the scope.
+    fn find(&mut self, hook: Hook, kind: FrameKind, token: u32, value: u64) -> Option<usize> {
+        self.catch_up();
+        self.events += 1;
+        let name = hook.name();
+        let Some(at) = self.frames.iter().rposition(|frame| frame.kind != FrameKind::Record && frame.token == token)
+        else {
             if !self.unwound.contains(&token) {
-                let func = self.show(func);
-                self.fault(format!("`{hook}` of {func} with token {token}, which names no open frame (T4)"));
+                self.fault(format!("`{name}` with token {token}, which names no open frame (T1, T4)"));
             }
             return None;
         };
         let frame = self.frames[at];
-        if frame.func != func || frame.kind != kind {
-            let owner = self.show(frame.func);
-            self.fault(format!("`{hook}` of {} closes a {:?} of {owner} (T5)", self.show(func), frame.kind));
+        self.note(hook, frame.func, at, [value, 0, 0]);
+        if frame.kind != kind {
+            self.fault(format!("`{name}` closes a {:?} of {} (T5)", frame.kind, self.show(frame.func)));
             return None;
         }
         if self.frames[at..].iter().any(|frame| frame.kind == FrameKind::Scope) {
-            self.fault(format!("`{hook}` of {} reaches below the scope of its caller (B2)", self.show(func)));
+            self.fault(format!("`{name}` of {} reaches below the scope of its caller (B2)", self.show(frame.func)));
             return None;
         }
         Some(at)

@@ -22,9 +22,9 @@ const EMPTY = `
 (module
   (func (export "module") (param i32 i32 i32 i32) (result i32) (i32.const 0))
   (func (export "enter") (param i32) (result i32) (i32.const 1))
-  (func (export "exit") (param i32 i32))
+  (func (export "exit") (param i32))
   (func (export "begin") (param i32) (result i32) (i32.const 1))
-  (func (export "end") (param i32 i32)))`;
+  (func (export "end") (param i32)))`;
 
 const compile = (...wanted) => new WebAssembly.Module(wasm(...wanted));
 const hung = createServer(() => {}).listen(0, "127.0.0.1");

@@ -107,7 +107,9 @@ test("a program that ends sends what it has", async (t) => {
   const { requests, url } = await endpoint(t);
   await program(url);
   assert.deepEqual(new Set(requests.map((request) => request.path)), new Set(["/v1/traces", "/v1/metrics"]));
-  assert.equal(decode(requests.filter(({ path }) => path === "/v1/traces").map(({ bytes }) => ({ signal: "traces", bytes }))).spans.length, 1_000);
+  const traces = requests.filter(({ path }) => path === "/v1/traces").map(({ bytes }) => ({ signal: "traces", bytes }));
+  // On a busy machine a call of `leaf` may be slow enough for a span as well.
+  assert.equal(decode(traces).spans.filter(({ name }) => name === "work").length, 1_000);
 });
 
 test("no endpoint: a program ends all the same, and soon", async (t) => {

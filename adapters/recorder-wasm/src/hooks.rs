@@ -33,12 +33,12 @@ macro_rules! hook {
 
 hook!(module(abi: u32 => u32, a: u32 => u32, b: u32 => u32, functions: u32 => u32) -> u32, waspect_abi::BASE_REFUSED);
 hook!(enter(func: u32 => u32) -> u32, 0, knock(false));
-hook!(exit(func: u32 => u32, token: u32 => u32));
-hook!(unwind(func: u32 => u32, token: u32 => u32));
+hook!(exit(token: u32 => u32));
+hook!(unwind(token: u32 => u32));
 hook!(enter_or_resume(func: u32 => u32, point: u32 => u32, stack: u32 => u32, height: u32 => u32) -> u32, 0, knock(false));
-hook!(exit_or_suspend(func: u32 => u32, token: u32 => u32, way: u32 => u32));
+hook!(exit_or_suspend(token: u32 => u32, way: u32 => u32));
 hook!(begin(func: u32 => u32) -> u32, 0, knock(true));
-hook!(end(func: u32 => u32, token: u32 => u32));
+hook!(end(token: u32 => u32));
 hook!(alloc(func: u32 => u32, old: u32 => u32, new: u32 => u32, size: u32 => u32));
 hook!(alloc64(func: u32 => u32, old: i64 => u64, new: i64 => u64, size: i64 => u64));
 hook!(grow(func: u32 => u32, memory: u32 => u32, delta: u32 => u32, result: u32 => u32));

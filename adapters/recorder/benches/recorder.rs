@@ -84,7 +84,7 @@ fn calls_at(depth: u64) -> f64 {
             time += 20;
             let token = recorder.enter(Timestamp(time), black_box(base + 7));
             time += 20;
-            recorder.exit(Timestamp(time), black_box(base + 7), token);
+            recorder.exit(Timestamp(time), token);
         }
     })
 }
@@ -99,7 +99,7 @@ fn recursive_calls() -> f64 {
             call(recorder, time, base, level - 1);
         }
         *time += 15;
-        recorder.exit(Timestamp(*time), base + level % 8, token);
+        recorder.exit(Timestamp(*time), token);
     }
     let (mut recorder, _, base) = recorder(u64::MAX);
     recorder.scope_begin(Timestamp(0), 0, None);
@@ -119,9 +119,9 @@ fn spans_of_ours() -> f64 {
             for child in 1..SPANS_IN_ROOT as u32 {
                 let token = recorder.enter(Timestamp(time), base + child);
                 time += 1_000;
-                recorder.exit(Timestamp(time), base + child, token);
+                recorder.exit(Timestamp(time), token);
             }
-            recorder.exit(Timestamp(time), base, main);
+            recorder.exit(Timestamp(time), main);
             recorder.scope_end(Timestamp(time), scope, &Outcome::Returned);
             if root % 50 == 49 {
                 aggregator.merge(recorder.drain(Timestamp(time)));
@@ -192,9 +192,9 @@ fn requests() -> f64 {
             let main = recorder.enter(Timestamp(1), base);
             for function in 1..20 {
                 let token = recorder.enter(Timestamp(2), base + function);
-                recorder.exit(Timestamp(3), base + function, token);
+                recorder.exit(Timestamp(3), token);
             }
-            recorder.exit(Timestamp(4), base, main);
+            recorder.exit(Timestamp(4), main);
             recorder.scope_end(Timestamp(5), scope, &Outcome::Returned);
             recorder.instance_end(Timestamp(6), base, 65_536);
             aggregator.merge(recorder.drain(Timestamp(7)));

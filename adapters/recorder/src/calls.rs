@@ -38,7 +38,7 @@ impl Recorder {
                     && self.lane.frames.len() < self.depth_max.min(self.lane.frames.capacity()) =>
             {
                 let node = self.tree.child(caller.node, function);
-                self.push(now, id, function, node, 0)
+                self.push(now, function, node, 0)
             }
             _ => self.open_any_call(now, id),
         }
@@ -46,10 +46,10 @@ impl Recorder {
 
     /// Hook `exit`: closes the frame of the token, and what was left open above it.
     #[inline]
-    pub(crate) fn close_call(&mut self, now: u64, id: u32, token: u32) {
+    pub(crate) fn close_call(&mut self, now: u64, token: u32) {
         let depth = self.lane.frames.len().wrapping_sub(1);
         match self.lane.frames.last() {
-            Some(&frame) if frame.token(depth) == token && frame.id == id && !frame.is(flag::SLOW) => {
+            Some(&frame) if frame.token(depth) == token && !frame.is(flag::SLOW) => {
                 // First: accounting may call, and then everything that is still needed has to be kept across that.
                 self.give_to_caller(now.wrapping_sub(frame.start), &frame);
                 if self.account(now, &frame) {
@@ -57,7 +57,7 @@ impl Recorder {
                 }
                 self.lane.frames.truncate(depth);
             }
-            _ => self.close_any_call(now, id, token),
+            _ => self.close_any_call(now, token),
         }
     }
 
@@ -95,20 +95,20 @@ impl Recorder {
         let node = self.tree.child(caller, function);
         self.open_root(now);
         let root = if self.is_new_root() { flag::ROOT } else { 0 };
-        self.push_frame(now, id, function, node, flag::BEGIN | flag::BOUNDARY | root)
+        self.push_frame(now, function, node, flag::BEGIN | flag::BOUNDARY | root)
     }
 
     /// Hook `end`.
-    pub(crate) fn close_boundary(&mut self, now: u64, id: u32, token: u32) {
-        if let Some(depth) = self.find(id, token, true) {
+    pub(crate) fn close_boundary(&mut self, now: u64, token: u32) {
+        if let Some(depth) = self.find(token, true) {
             self.close_above(now, depth + 1, &Closing::Unwound);
             self.close_top(now, &Closing::Returned);
         }
     }
 
     /// Hook `unwind`: the frame goes on, what is above it was unwound.
-    pub(crate) fn unwind_to(&mut self, now: u64, id: u32, token: u32) {
-        if let Some(depth) = self.find(id, token, false) {
+    pub(crate) fn unwind_to(&mut self, now: u64, token: u32) {
+        if let Some(depth) = self.find(token, false) {
             self.close_above(now, depth + 1, &Closing::Unwound);
         }
     }
@@ -176,14 +176,14 @@ impl Recorder {
         self.lane.roots.last().is_none_or(|root| !root.of_stack || root.kept.len() + root.slowest.len() > 0)
     }
 
-    /// The depth of the open frame that a closing hook names; None, and counted, when it names none (T4) or another (T5).
-    pub(crate) fn find(&mut self, id: u32, token: u32, begin: bool) -> Option<usize> {
+    /// The depth of the open frame that a closing hook names; None, and counted, when it names none (T4) or one of another kind (T5).
+    pub(crate) fn find(&mut self, token: u32, begin: bool) -> Option<usize> {
         let found = token::depth(token).and_then(|depth| Some((depth, *self.lane.frames.get(depth)?)));
         let Some((depth, frame)) = found.filter(|(depth, frame)| frame.token(*depth) == token) else {
             self.drops.count(DropReason::Token);
             return None;
         };
-        if frame.is(flag::SCOPE) || frame.id != id || frame.is(flag::BEGIN) != begin {
+        if frame.is(flag::SCOPE) || frame.is(flag::BEGIN) != begin {
             self.drops.count(DropReason::Mismatch);
             return None;
         }
@@ -211,22 +211,22 @@ impl Recorder {
             None => (crate::tree::ROOT, false),
         };
         if merged {
-            return self.push(now, id, function, caller, flag::MERGED);
+            return self.push(now, function, caller, flag::MERGED);
         }
         let node = self.tree.child(caller, function);
         let implicit = self.lane.frames.last().is_none_or(|caller| caller.is(flag::SCOPE));
         if !implicit {
-            return self.push(now, id, function, node, 0);
+            return self.push(now, function, node, 0);
         }
         self.open_root(now);
         let root = if self.is_new_root() { flag::ROOT } else { 0 };
-        self.push(now, id, function, node, flag::BOUNDARY | root)
+        self.push(now, function, node, flag::BOUNDARY | root)
     }
 
     /// An exit of any frame but a common one on top.
     #[inline(never)]
-    fn close_any_call(&mut self, now: u64, id: u32, token: u32) {
-        if let Some(depth) = self.find(id, token, false) {
+    fn close_any_call(&mut self, now: u64, token: u32) {
+        if let Some(depth) = self.find(token, false) {
             self.close_above(now, depth + 1, &Closing::Unwound);
             self.close_top(now, &Closing::Returned);
         }
@@ -250,7 +250,7 @@ impl Recorder {
 
     /// Pushes the frame of a call, and counts it.
     #[inline]
-    pub(crate) fn push(&mut self, now: u64, id: u32, function: u32, node: u32, mut flags: u16) -> u32 {
+    pub(crate) fn push(&mut self, now: u64, function: u32, node: u32, mut flags: u16) -> u32 {
         let met = &mut self.functions.met[function as usize];
         met.entered += 1;
         flags |= met.flags;
@@ -263,13 +263,13 @@ impl Recorder {
             met.outer = self.lane.frames.len() as u32;
             flags |= flag::OUTERMOST;
         }
-        self.push_frame(now, id, function, node, flags)
+        self.push_frame(now, function, node, flags)
     }
 
     /// The one store that publishes a frame.
     #[inline]
-    pub(crate) fn push_frame(&mut self, now: u64, id: u32, function: u32, node: u32, flags: u16) -> u32 {
-        let frame = Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, id, function, node, flags };
+    pub(crate) fn push_frame(&mut self, now: u64, function: u32, node: u32, flags: u16) -> u32 {
+        let frame = Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, function, node, flags };
         let token = frame.token(self.lane.frames.len());
         self.sequence = self.sequence.wrapping_add(1);
         self.lane.frames.push(frame);

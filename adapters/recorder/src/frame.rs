@@ -45,8 +45,6 @@ pub(crate) struct Frame {
     pub(crate) callees: u64,
     /// Bytes allocated by it and its callees.
     pub(crate) allocated: u64,
-    /// Its function's id, as the hook gave it; a scope has none.
-    pub(crate) id: u32,
     /// Its function's place in the recorder's table.
     pub(crate) function: u32,
     /// Its node in the call tree.

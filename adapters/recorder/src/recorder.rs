@@ -177,15 +177,15 @@ impl Recorder {
 
     /// Hook `exit`.
     #[inline]
-    pub fn exit(&mut self, now: Timestamp, func: u32, token: u32) {
+    pub fn exit(&mut self, now: Timestamp, token: u32) {
         let now = self.clock.read(now);
-        self.close_call(now, func, token);
+        self.close_call(now, token);
     }
 
     /// Hook `unwind`.
-    pub fn unwind(&mut self, now: Timestamp, func: u32, token: u32) {
+    pub fn unwind(&mut self, now: Timestamp, token: u32) {
         let now = self.clock.read(now);
-        self.unwind_to(now, func, token);
+        self.unwind_to(now, token);
     }
 
     /// Hook `begin`.
@@ -195,9 +195,9 @@ impl Recorder {
     }
 
     /// Hook `end`.
-    pub fn end(&mut self, now: Timestamp, func: u32, token: u32) {
+    pub fn end(&mut self, now: Timestamp, token: u32) {
         let now = self.clock.read(now);
-        self.close_boundary(now, func, token);
+        self.close_boundary(now, token);
     }
 
     /// Hook `alloc`: 32-bit addresses and size, unsigned.

@@ -60,16 +60,16 @@ impl Recorder {
 
     /// Hook `exit_or_suspend`: the way is one of [`way`].
     #[inline]
-    pub fn exit_or_suspend(&mut self, now: Timestamp, func: u32, token: u32, how: u32) {
+    pub fn exit_or_suspend(&mut self, now: Timestamp, token: u32, how: u32) {
         let now = self.clock.read(now);
         match how {
-            way::ENDED if self.leaving.is_empty() => self.close_call(now, func, token),
+            way::ENDED if self.leaving.is_empty() => self.close_call(now, token),
             way::ENDED => {
                 self.abandon();
-                self.close_call(now, func, token);
+                self.close_call(now, token);
             }
-            way::NOT_BEGUN => self.take_back(now, func, token),
-            _ => self.suspend(now, func, token),
+            way::NOT_BEGUN => self.take_back(now, token),
+            _ => self.suspend(now, token),
         }
     }
 
@@ -120,7 +120,7 @@ impl Recorder {
         self.bring_root(key);
         let floor = flag::STACKED | flag::FLOOR;
         let caller = match self.stacks.top(key) {
-            Some(top) if point != 0 && top.frame.id == func => return self.bring_back(now, key, waited),
+            Some(top) if point != 0 && top.frame.function == function => return self.bring_back(now, key, waited),
             Some(top) if point != 0 || again || from_loop => {
                 let since = top.since.take().or(waited);
                 top.frame.callees = top.frame.callees.wrapping_add(since.map_or(0, |since| now.saturating_sub(since)));
@@ -131,7 +131,7 @@ impl Recorder {
         let token = match caller {
             Some(caller) => {
                 let node = self.tree.child(caller, function);
-                self.push(now, func, function, node, floor)
+                self.push(now, function, node, floor)
             }
             None => {
                 let caller = self.lane.frames.last().map_or(tree::ROOT, |caller| caller.node);
@@ -143,7 +143,7 @@ impl Recorder {
                 if let (true, Some(active)) = (root != 0, self.lane.stacks.last_mut()) {
                     (active.root, active.root_at) = (Some(self.sequence), self.stacks.depth(key));
                 }
-                self.push(now, func, function, node, floor | boundary | root)
+                self.push(now, function, node, floor | boundary | root)
             }
         };
         self.place_top(place, 0);
@@ -198,8 +198,8 @@ impl Recorder {
     }
 
     /// The frame of the token leaves the lane: it is suspended once the floor of its stack has left as well.
-    fn suspend(&mut self, now: u64, id: u32, token: u32) {
-        let Some(depth) = self.find(id, token, false) else { return };
+    fn suspend(&mut self, now: u64, token: u32) {
+        let Some(depth) = self.find(token, false) else { return };
         let expected = self.leaving.depth == depth + 1 && self.leaving.sequence == self.sequence;
         if depth + 1 < self.lane.frames.len() || !expected {
             self.abandon();
@@ -213,8 +213,8 @@ impl Recorder {
     }
 
     /// The call of the token had not begun (L5): its frame goes as if it had never been, and its caller has its time.
-    fn take_back(&mut self, now: u64, id: u32, token: u32) {
-        let Some(depth) = self.find(id, token, false) else { return };
+    fn take_back(&mut self, now: u64, token: u32) {
+        let Some(depth) = self.find(token, false) else { return };
         self.abandon();
         let Some(frame) = self.uncover(now, depth) else { return };
         let met = &mut self.functions.met[frame.function as usize];

@@ -55,7 +55,7 @@ impl Recorder {
                         let open = self.lane.opens[place];
                         self.lane.opens.truncate(place);
                         if open.frame != 0 {
-                            self.close_call(time, open.id, open.frame);
+                            self.close_call(time, open.frame);
                         }
                     }
                     None => self.drops.count(DropReason::Token),
@@ -81,7 +81,7 @@ impl Recorder {
         }
         self.lane.opens.truncate(place + 1);
         if open.frame != 0 {
-            self.unwind_to(now, open.id, open.frame);
+            self.unwind_to(now, open.frame);
         }
     }
 

@@ -36,7 +36,7 @@ impl Recorder {
         let parent = parent.filter(|parent| parent.trace_id != [0; 16] && parent.span_id != [0; 8]);
         self.lane.parents.push(parent.cloned());
         let node = self.lane.frames.last().map_or(tree::ROOT, |caller| caller.node);
-        self.push_frame(now, NO_FUNCTION, NO_FUNCTION, node, flag::SCOPE)
+        self.push_frame(now, NO_FUNCTION, node, flag::SCOPE)
     }
 
     /// That call ended: every frame above the scope closes with this outcome (B2, X3).

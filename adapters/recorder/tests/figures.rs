@@ -40,7 +40,7 @@ fn call(recorder: &mut Recorder, time: &mut u64, function: u32, duration: u64) {
     let scope = recorder.scope_begin(Timestamp(*time), *time, None);
     let token = recorder.enter(Timestamp(*time), function);
     *time += duration;
-    recorder.exit(Timestamp(*time), function, token);
+    recorder.exit(Timestamp(*time), token);
     recorder.scope_end(Timestamp(*time), scope, &Outcome::Returned);
 }
 
@@ -55,7 +55,7 @@ fn a_root_without_ids_is_a_loss_only_where_spans_are_wanted() {
         let scope = recorder.scope_begin(Timestamp(0), 0, None);
         let token = recorder.enter(Timestamp(0), 0);
         let flags = recorder.context().map(|context| context.flags);
-        recorder.exit(Timestamp(1), 0, token);
+        recorder.exit(Timestamp(1), token);
         recorder.scope_end(Timestamp(1), scope, &Outcome::Returned);
         aggregator.merge(recorder.drain(Timestamp(1)));
         let drops: u64 = aggregator.snapshot().drops.iter().map(|(_, items)| items).sum();
@@ -246,14 +246,14 @@ fn the_governor_closes_the_gates_of_hot_cheap_functions_everywhere() {
     for round in 0..100_000 {
         let token = recorder.enter(Timestamp(time), 1);
         time += 100;
-        recorder.exit(Timestamp(time), 1, token);
+        recorder.exit(Timestamp(time), token);
         if round % 1_000 == 0 {
             let token = recorder.enter(Timestamp(time), 2);
             time += 100_000;
-            recorder.exit(Timestamp(time), 2, token);
+            recorder.exit(Timestamp(time), token);
         }
     }
-    recorder.exit(Timestamp(time), 0, main);
+    recorder.exit(Timestamp(time), main);
     recorder.scope_end(Timestamp(time), scope, &Outcome::Returned);
     aggregator.merge(recorder.drain(Timestamp(time)));
     aggregator.tick();
@@ -342,7 +342,7 @@ fn calls_without_a_frame_are_told_as_those_with_one() {
         for (at, records) in (0..).step_by(batch).zip(records.chunks(batch)) {
             recorder.ring(time(records[records.len() - 1]), 0, at, records);
         }
-        recorder.exit(end, 0, outer);
+        recorder.exit(end, outer);
         recorder.scope_end(end, scope, &Outcome::Returned);
         aggregator.merge(recorder.drain(end));
         let spans = aggregator.take_traces().expect("a scope is a span").bytes;

@@ -34,13 +34,13 @@ fn ten_million_calls_of_nonsense_are_survived_and_counted() {
                 unknown += u64::from(!known);
                 assert!(known || token == 0);
             }
-            4..=7 => recorder.exit(now, id, token),
-            8 => recorder.unwind(now, id, token),
+            4..=7 => recorder.exit(now, token),
+            8 => recorder.unwind(now, token),
             9 => {
                 tokens[(number >> 8 & 15) as usize] = recorder.begin(now, id);
                 unknown += u64::from(!known);
             }
-            10 => recorder.end(now, id, token),
+            10 => recorder.end(now, token),
             11 => {
                 recorder.alloc64(now, id, random.next() >> 40, random.next() >> 40, random.next());
                 unknown += u64::from(!known);

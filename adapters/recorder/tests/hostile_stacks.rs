@@ -36,13 +36,13 @@ fn stacks_that_make_no_sense_are_survived_and_every_frame_closes_once() {
                 went_on += u64::from(point != 0);
                 tokens[slot] = (id, recorder.enter_or_resume(now, id, point, stack, random.below(2_000) as u32));
             }
-            5..=7 => recorder.exit_or_suspend(now, id, token, 0),
-            8..=11 => recorder.exit_or_suspend(now, id, token, 1),
-            12 => recorder.exit_or_suspend(now, id, token, if wild { random.next() as u32 } else { 2 }),
+            5..=7 => recorder.exit_or_suspend(now, token, 0),
+            8..=11 => recorder.exit_or_suspend(now, token, 1),
+            12 => recorder.exit_or_suspend(now, token, if wild { random.next() as u32 } else { 2 }),
             13 => tokens[slot] = (id, recorder.enter(now, base + random.below(8) as u32)),
             14 if number >> 20 & 31 == 0 => recorder.lane(random.below(3) as u32),
-            14 => recorder.exit(now, id, token),
-            _ if number >> 20 & 15 > 0 => recorder.unwind(now, id, token),
+            14 => recorder.exit(now, token),
+            _ if number >> 20 & 15 > 0 => recorder.unwind(now, token),
             _ => match scope.take() {
                 Some(scope) => recorder.scope_end(now, scope, &trapped),
                 None => scope = Some(recorder.scope_begin(now, random.next(), None)),

@@ -42,7 +42,6 @@ enum Kind {
 struct Open {
     kind: Kind,
     function: u32,
-    base: u32,
     token: u32,
     start: u64,
 }
@@ -58,7 +57,7 @@ struct Run {
     stack: Vec<Open>,
     told: Vec<Told>,
     calls: BTreeMap<String, u64>,
-    stale: Vec<(u32, u32)>,
+    stale: Vec<u32>,
 }
 
 impl Run {
@@ -109,7 +108,7 @@ impl Run {
         let token = self.recorder.enter(now, self.base + function);
         assert_ne!(token, 0);
         *self.calls.entry(format!("func[{function}]")).or_default() += 1;
-        self.stack.push(Open { kind, function, base: self.base, token, start: self.time });
+        self.stack.push(Open { kind, function, token, start: self.time });
     }
 
     fn call(&mut self) {
@@ -124,24 +123,24 @@ impl Run {
     /// The innermost frame returns.
     fn leave(&mut self) {
         let Some(top) = self.stack.last() else { return };
-        let (kind, id, token) = (top.kind, top.base + top.function, top.token);
+        let (kind, token) = (top.kind, top.token);
         let now = self.now();
         if kind == Kind::Begin {
-            self.recorder.end(now, id, token);
+            self.recorder.end(now, token);
         } else {
-            self.recorder.exit(now, id, token);
+            self.recorder.exit(now, token);
         }
         self.close(self.stack.len() - 1, "returned");
-        self.stale.push((id, token));
+        self.stale.push(token);
     }
 
     /// An exception, caught by some frame that is open.
     fn throw(&mut self) {
         let at = self.random.below(self.stack.len().max(1) as u64) as usize;
         let Some(handler) = self.stack.get(at).filter(|frame| frame.kind != Kind::Begin) else { return };
-        let (id, token) = (handler.base + handler.function, handler.token);
+        let token = handler.token;
         let now = self.now();
-        self.recorder.unwind(now, id, token);
+        self.recorder.unwind(now, token);
         self.close(at + 1, "unwound");
     }
 
@@ -154,15 +153,15 @@ impl Run {
         let now = self.now();
         let function = self.random.below(u64::from(IMPORT)) as u32;
         let token = self.recorder.begin(now, self.base + function);
-        self.stack.push(Open { kind: Kind::Begin, function, base: self.base, token, start: self.time });
+        self.stack.push(Open { kind: Kind::Begin, function, token, start: self.time });
         self.enter(function, Kind::Merged);
     }
 
     /// A token that was closed before: ignored.
     fn close_stale(&mut self) {
-        if let Some((id, token)) = self.stale.pop() {
+        if let Some(token) = self.stale.pop() {
             let now = self.now();
-            self.recorder.exit(now, id, token);
+            self.recorder.exit(now, token);
         }
     }
 
@@ -170,9 +169,9 @@ impl Run {
     fn miss_exits(&mut self) {
         let at = self.random.below(self.stack.len().max(1) as u64) as usize;
         let Some(frame) = self.stack.get(at).filter(|frame| frame.kind != Kind::Begin) else { return };
-        let (id, token) = (frame.base + frame.function, frame.token);
+        let token = frame.token;
         let now = self.now();
-        self.recorder.exit(now, id, token);
+        self.recorder.exit(now, token);
         self.close(at + 1, "unwound");
         self.close(at, "returned");
     }

@@ -119,13 +119,13 @@ fn take_step(
         }
         "enter" => opened = Some((recorder.enter(time(1), id(2)), &step[3])),
         "begin" => opened = Some((recorder.begin(time(1), id(2)), &step[3])),
-        "exit" => recorder.exit(time(1), id(2), token(3)),
-        "end" => recorder.end(time(1), id(2), token(3)),
+        "exit" => recorder.exit(time(1), token(2)),
+        "end" => recorder.end(time(1), token(2)),
         "enter_or_resume" => {
             opened = Some((recorder.enter_or_resume(time(1), id(2), id(3), id(4), id(5)), &step[6]));
         }
-        "exit_or_suspend" => recorder.exit_or_suspend(time(1), id(2), token(3), id(4)),
-        "unwind" => recorder.unwind(time(1), id(2), token(3)),
+        "exit_or_suspend" => recorder.exit_or_suspend(time(1), token(2), id(3)),
+        "unwind" => recorder.unwind(time(1), token(2)),
         "ring" => recorder.ring(time(1), id(2), id(3), &records(&step[4])),
         "unwind_ring" => recorder.unwind_ring(time(1), id(2), ring::token(id(3))),
         "flush" => recorder.flush(time(1), id(2)),

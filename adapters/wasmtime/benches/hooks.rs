@@ -85,8 +85,8 @@ fn hooks(
         })?;
     }
     for hook in [Hook::Exit, Hook::End] {
-        linker.func_wrap(HOOK_MODULE, hook.name(), move |mut caller: Caller<'_, State>, func: u32, _: u32| {
-            exit(&mut caller, func);
+        linker.func_wrap(HOOK_MODULE, hook.name(), move |mut caller: Caller<'_, State>, token: u32| {
+            exit(&mut caller, token);
         })?;
     }
     Ok(linker)

@@ -56,7 +56,7 @@ fn round(recorder: &mut Recorder, func: u32) -> u64 {
     let began = clock::now();
     for _ in 0..PAIRS {
         let token = recorder.enter(clock::now(), black_box(func));
-        recorder.exit(clock::now(), func, token);
+        recorder.exit(clock::now(), token);
     }
     clock::now().0.saturating_sub(began.0)
 }

@@ -68,10 +68,10 @@ fn define<T: 'static>(
             },
         ),
         Hook::ExitOrSuspend => {
-            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32, way: u32| {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32, way: u32| {
                 let now = clock::now();
                 if let Some(state) = get(caller.data_mut()).state() {
-                    state.caught_up(now).exit_or_suspend(now, func, token, way);
+                    state.caught_up(now).exit_or_suspend(now, token, way);
                 }
             })
         }
@@ -80,22 +80,22 @@ fn define<T: 'static>(
             let Some(state) = get(caller.data_mut()).state() else { return 0 };
             state.begin(now, func)
         }),
-        Hook::Exit => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+        Hook::Exit => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
             let now = clock.now();
             if let Some(state) = get(caller.data_mut()).state() {
-                state.caught_up(now).exit(now, func, token);
+                state.caught_up(now).exit(now, token);
             }
         }),
-        Hook::Unwind => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+        Hook::Unwind => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
             let now = clock.now();
             if let Some(state) = get(caller.data_mut()).state() {
-                state.caught_up(now).unwind(now, func, token);
+                state.caught_up(now).unwind(now, token);
             }
         }),
-        Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+        Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
             let now = clock.now();
             if let Some(state) = get(caller.data_mut()).state() {
-                state.end(now, func, token);
+                state.end(now, token);
             }
         }),
         Hook::Alloc => linker.func_wrap(

@@ -35,7 +35,6 @@ pub(crate) enum Event {
     },
     Exit {
         now: Timestamp,
-        func: u32,
         token: u32,
     },
     EnterOrResume {
@@ -48,13 +47,11 @@ pub(crate) enum Event {
     },
     ExitOrSuspend {
         now: Timestamp,
-        func: u32,
         token: u32,
         way: u32,
     },
     Unwind {
         now: Timestamp,
-        func: u32,
         token: u32,
     },
     UnwindRing {
@@ -69,7 +66,6 @@ pub(crate) enum Event {
     },
     End {
         now: Timestamp,
-        func: u32,
         token: u32,
     },
     Alloc {
@@ -161,28 +157,28 @@ impl Replay {
                     let opened = self.recorder.enter_or_resume(now, func, point, stack, height);
                     self.open(token, opened);
                 }
-                Event::ExitOrSuspend { now, func, token, way } => {
+                Event::ExitOrSuspend { now, token, way } => {
                     if let Some(token) = self.close(token) {
-                        self.recorder.exit_or_suspend(now, func, token, way);
+                        self.recorder.exit_or_suspend(now, token, way);
                     }
                 }
                 Event::Begin { now, func, token } => {
                     let opened = self.recorder.begin(now, func);
                     self.open(token, opened);
                 }
-                Event::Exit { now, func, token } => {
+                Event::Exit { now, token } => {
                     if let Some(token) = self.close(token) {
-                        self.recorder.exit(now, func, token);
+                        self.recorder.exit(now, token);
                     }
                 }
-                Event::End { now, func, token } => {
+                Event::End { now, token } => {
                     if let Some(token) = self.close(token) {
-                        self.recorder.end(now, func, token);
+                        self.recorder.end(now, token);
                     }
                 }
-                Event::Unwind { now, func, token } => {
+                Event::Unwind { now, token } => {
                     let known = self.tokens.iter().rev().find(|(log, _)| *log == token);
-                    self.recorder.unwind(now, func, known.map_or(0, |(_, token)| *token));
+                    self.recorder.unwind(now, known.map_or(0, |(_, token)| *token));
                 }
                 Event::UnwindRing { now, func, token } => self.recorder.unwind_ring(now, func, token),
                 Event::Alloc { now, func, old, new, size } => self.recorder.alloc(now, func, old, new, size),

@@ -161,8 +161,8 @@ impl State {
 
     /// The end of a boundary: without a scope, of the last one that runs.
     #[inline]
-    pub(crate) fn end(&mut self, now: Timestamp, func: u32, token: u32) {
-        self.caught_up(now).end(now, func, token);
+    pub(crate) fn end(&mut self, now: Timestamp, token: u32) {
+        self.caught_up(now).end(now, token);
         if self.depth == 0 {
             self.unscoped = self.unscoped.saturating_sub(1);
             if self.unscoped == 0 {

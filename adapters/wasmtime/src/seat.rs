@@ -81,26 +81,26 @@ impl Seat {
     }
 
     #[inline]
-    pub fn exit(&mut self, now: Timestamp, func: u32, token: u32) {
+    pub fn exit(&mut self, now: Timestamp, token: u32) {
         match self {
-            Seat::Here(recorder) => recorder.exit(now, func, token),
-            _ => self.tell(Event::Exit { now, func, token }),
+            Seat::Here(recorder) => recorder.exit(now, token),
+            _ => self.tell(Event::Exit { now, token }),
         }
     }
 
     #[inline]
-    pub fn end(&mut self, now: Timestamp, func: u32, token: u32) {
+    pub fn end(&mut self, now: Timestamp, token: u32) {
         match self {
-            Seat::Here(recorder) => recorder.end(now, func, token),
-            _ => self.tell(Event::End { now, func, token }),
+            Seat::Here(recorder) => recorder.end(now, token),
+            _ => self.tell(Event::End { now, token }),
         }
     }
 
     #[inline]
-    pub fn unwind(&mut self, now: Timestamp, func: u32, token: u32) {
+    pub fn unwind(&mut self, now: Timestamp, token: u32) {
         match self {
-            Seat::Here(recorder) => recorder.unwind(now, func, token),
-            _ => self.tell(Event::Unwind { now, func, token }),
+            Seat::Here(recorder) => recorder.unwind(now, token),
+            _ => self.tell(Event::Unwind { now, token }),
         }
     }
 
@@ -113,10 +113,10 @@ impl Seat {
     }
 
     #[inline]
-    pub fn exit_or_suspend(&mut self, now: Timestamp, func: u32, token: u32, way: u32) {
+    pub fn exit_or_suspend(&mut self, now: Timestamp, token: u32, way: u32) {
         match self {
-            Seat::Here(recorder) => recorder.exit_or_suspend(now, func, token, way),
-            _ => self.tell(Event::ExitOrSuspend { now, func, token, way }),
+            Seat::Here(recorder) => recorder.exit_or_suspend(now, token, way),
+            _ => self.tell(Event::ExitOrSuspend { now, token, way }),
         }
     }
 

@@ -223,7 +223,7 @@ mod tests {
                     let mut recorder = state.seat.recorder();
                     let base = recorder.module(now, 0, 1, 2, 1);
                     let token = recorder.enter(now, base);
-                    recorder.exit(now, base, token);
+                    recorder.exit(now, token);
                     recorder.instance_end(now, base, 0);
                     drop(recorder);
                     shared.give_back(state);

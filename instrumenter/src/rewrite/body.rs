@@ -187,7 +187,7 @@ impl<'a> BodyWriter<'a> {
         Job {
             index,
             facts,
-            frame: place(hooked, Frame::LOCALS).map(Frame::at),
+            frame: place(hooked, self.frame_locals()).map(Frame::at),
             lap: place(hooked && self.plan.tells_stacks(self.info, index), Lap::LOCALS).map(Lap::at),
             scratch_32: place(grows && facts.grows_32, 2),
             scratch_64: place(grows && facts.grows_64, 2),
@@ -198,27 +198,38 @@ impl<'a> BodyWriter<'a> {
         }
     }
 
-    /// Copies the run-length groups of locals as they are and adds ours; never expands them.
+    fn frame_locals(&self) -> u32 {
+        self.layout.ring().map_or(Frame::LOCALS, |_| Frame::LOCALS_OF_RECORDS)
+    }
+
+    /// Copies the run-length groups of locals as they are and adds ours; never expands them. A last group of `i32` takes ours in.
     fn locals(&mut self, job: &Job, range: &Range<usize>) -> Result<BinaryReader<'a>, Error> {
         let mut locals = FunctionBody::new(self.reader(range)).get_locals_reader()?;
         let groups = locals.get_count();
         let start = locals.original_position() as usize;
+        let (mut last_start, mut last) = (start, None);
         for _ in 0..groups {
-            locals.read()?;
+            last_start = locals.original_position() as usize;
+            last = Some(locals.read()?);
         }
         let instructions = locals.original_position() as usize;
         self.note_move(range.start);
         let lap = Lap::LOCALS * u32::from(job.lap.is_some());
-        let count_32 = Frame::LOCALS * u32::from(job.frame.is_some()) + lap + 2 * u32::from(job.scratch_32.is_some());
+        let frame = self.frame_locals() * u32::from(job.frame.is_some());
+        let count_32 = frame + lap + 2 * u32::from(job.scratch_32.is_some());
         let count_64 = 2 * u32::from(job.scratch_64.is_some());
         let length = u32::from(job.length.is_some());
-        (groups + [count_32, count_64, length].iter().filter(|count| **count > 0).count() as u32).encode(&mut self.out);
-        self.out.extend_from_slice(&self.module[start..instructions]);
-        for (count, r#type) in [(count_32, ValType::I32), (count_64, ValType::I64), (length, ValType::I32)] {
-            if count > 0 {
-                count.encode(&mut self.out);
-                r#type.encode(&mut self.out);
-            }
+        let (kept, taken_in) = match last {
+            Some((count, wasmparser::ValType::I32)) if count_32 > 0 => (last_start, Some(count)),
+            _ => (instructions, None),
+        };
+        let ours = [(count_32 + taken_in.unwrap_or(0), ValType::I32), (count_64, ValType::I64), (length, ValType::I32)];
+        let ours = ours.iter().filter(|(count, _)| *count > 0);
+        (groups - u32::from(taken_in.is_some()) + ours.clone().count() as u32).encode(&mut self.out);
+        self.out.extend_from_slice(&self.module[start..kept]);
+        for (count, r#type) in ours {
+            count.encode(&mut self.out);
+            r#type.encode(&mut self.out);
         }
         self.copied = instructions;
         Ok(self.reader(&(instructions..range.end)))

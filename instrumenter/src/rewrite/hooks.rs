@@ -7,13 +7,13 @@ use super::layout::{Counter, Layout};
 use crate::info::go;
 use crate::mutants::{Mutant, Seed};
 
-/// The two locals that a frame needs: its id, computed once since exits are many, and its token. Where a frame is told by records,
-/// the second is free for the number of the record that is being written.
+/// The locals that a frame needs. Its token is the only one that is kept across what the function calls.
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     /// Zero until the frame is open.
     pub token: u32,
-    pub id: u32,
+    /// Where a frame is told by records, the number of the one that is being written.
+    pub number: u32,
 }
 
 /// How a body begins.
@@ -28,12 +28,14 @@ pub(super) enum Opening {
 }
 
 impl Frame {
-    /// How many locals that is.
-    pub const LOCALS: u32 = 2;
+    /// How many locals a frame needs that is told by hooks.
+    pub const LOCALS: u32 = 1;
+    /// How many it needs where it is told by records.
+    pub const LOCALS_OF_RECORDS: u32 = 2;
 
     /// From the first free local on.
     pub fn at(local: u32) -> Frame {
-        Frame { token: local, id: local + 1 }
+        Frame { token: local, number: local + 1 }
     }
 }
 
@@ -72,35 +74,34 @@ impl Hooks<'_> {
         sink.call(self.layout.hook(hook).0);
     }
 
-    /// `id = base + index; token = enter(id)`, or `begin`.
+    /// `token = enter(base + index)`, or `begin`.
     pub fn open(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, frame: Frame) {
         self.id(sink, index);
-        sink.local_tee(frame.id);
         self.call(sink, hook);
         sink.local_set(frame.token);
     }
 
-    /// `if token { exit(id, token) }`, or `end`. What is on the stack stays there.
+    /// `if token { exit(token) }`, or `unwind`, or `end`. What is on the stack stays there.
     pub fn close(&self, sink: &mut InstructionSink<'_>, hook: Hook, frame: Frame) {
         sink.local_get(frame.token).if_(BlockType::Empty);
-        sink.local_get(frame.id).local_get(frame.token);
+        sink.local_get(frame.token);
         self.call(sink, hook);
         sink.end();
     }
 
-    /// `id = base + index; token = enter_or_resume(id, where, stack, height)`: parameter 0 says where.
+    /// `token = enter_or_resume(base + index, where, stack, height)`: parameter 0 says where.
     pub fn open_or_resume(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) {
         self.id(sink, index);
-        sink.local_tee(frame.id).local_get(0);
+        sink.local_get(0);
         sink.global_get(go::GOROUTINE).i32_wrap_i64().call(self.layout.stack_height().0);
         self.call(sink, Hook::EnterOrResume);
         sink.local_set(frame.token);
     }
 
-    /// `if token { exit_or_suspend(id, token, way) }`: the way is 0 where the function returns 0, else 1, or 2 where it had not begun.
+    /// `if token { exit_or_suspend(token, way) }`: the way is 0 where the function returns 0, else 1, or 2 where it had not begun.
     pub fn close_or_suspend(&self, sink: &mut InstructionSink<'_>, frame: Frame, lap: Lap) {
         sink.local_tee(lap.result).local_get(frame.token).if_(BlockType::Empty);
-        sink.local_get(frame.id).local_get(frame.token);
+        sink.local_get(frame.token);
         sink.local_get(lap.result).i32_const(0).i32_ne().local_get(lap.again).i32_shl();
         self.call(sink, Hook::ExitOrSuspend);
         sink.end();
@@ -140,11 +141,16 @@ impl Hooks<'_> {
         }
         match self.layout.counter(index).expect("a hooked function has a counter or a gate") {
             Counter::Full(global) => {
-                sink.global_get(global).i64_const(0);
-                if self.seed.is(Mutant::GateInverted) { sink.i64_lt_s() } else { sink.i64_ge_s() }
+                // 0 where bit 63 is set, and a byte shorter than a comparison.
+                sink.global_get(global).i64_clz().i32_wrap_i64();
+                if self.seed.is(Mutant::GateInverted) {
+                    sink.i32_eqz();
+                }
             }
-            Counter::Gate { global, bit } => sink.global_get(global).i32_const(1 << bit).i32_and(),
-        };
+            Counter::Gate { global, bit } => {
+                sink.global_get(global).i32_const(1 << bit).i32_and();
+            }
+        }
         sink.if_(BlockType::Empty);
         let blocks = match self.layout.ring() {
             Some(ring) => self.record_enter(sink, ring, index, frame),

@@ -22,17 +22,17 @@ impl Hooks<'_> {
     /// The record of a call that begins; `token` is set last.
     pub(super) fn record_enter(&self, sink: &mut InstructionSink<'_>, memory: u32, index: u32, frame: Frame) -> u32 {
         let word = ring::Record::Enter(index).word();
-        let blocks = self.record(sink, memory, frame.id, |sink| {
+        let blocks = self.record(sink, memory, frame.number, |sink| {
             sink.i32_const(word as i32);
         });
-        sink.local_get(frame.id).i32_const(1).i32_shl().i32_const(1).i32_or().local_set(frame.token);
+        sink.local_get(frame.number).i32_const(1).i32_shl().i32_const(1).i32_or().local_set(frame.token);
         blocks
     }
 
     /// `if token { record }` of a call that ends. What is on the stack stays there.
     pub(super) fn record_exit(&self, sink: &mut InstructionSink<'_>, memory: u32, frame: Frame) -> u32 {
         sink.local_get(frame.token).if_(BlockType::Empty);
-        let blocks = self.record(sink, memory, frame.id, |sink| {
+        let blocks = self.record(sink, memory, frame.number, |sink| {
             sink.local_get(frame.token);
         });
         sink.end();

@@ -122,7 +122,7 @@ impl Body<'_> {
         }
         match (of.hooks, token, self.lap) {
             (Some(hooks), Some(token), Some(lap)) => {
-                self.add(&mut new, |seq| hooks.close_or_suspend(seq, index, token, lap));
+                self.add(&mut new, |seq| hooks.close_or_suspend(seq, token, lap));
             }
             _ => self.close(Hook::Exit, &mut new),
         }
@@ -240,9 +240,8 @@ impl Body<'_> {
 
     /// `exit` or `unwind` of the frame, where the body has one.
     fn close(&mut self, hook: Hook, out: &mut Instrs) {
-        let index = self.index;
         if let (Some(hooks), Some(token)) = (self.of.hooks, self.token) {
-            self.add(out, |seq| hooks.close(seq, hook, index, token));
+            self.add(out, |seq| hooks.close(seq, hook, token));
         }
     }
 

@@ -110,7 +110,7 @@ impl Making<'_> {
         if let Some(start) = self.info.start {
             self.hooks.open(&mut seq, Hook::Begin, start, token);
             seq.call(self.originals.functions[start as usize]);
-            self.hooks.close(&mut seq, Hook::End, start, token);
+            self.hooks.close(&mut seq, Hook::End, token);
         }
         builder.finish(Vec::new(), &mut self.module.funcs)
     }
@@ -133,7 +133,7 @@ impl Making<'_> {
             hooks.open(seq, open, index, token);
             get_all(seq, args);
             call(seq);
-            hooks.close(seq, close, index, token);
+            hooks.close(seq, close, token);
         })
     }
 

@@ -114,16 +114,9 @@ impl Hooks {
         seq.call(self.function(Hook::EnterOrResume)).local_set(token);
     }
 
-    /// `if token { exit_or_suspend(base + index, token, way) }`, of what is on the stack.
-    pub fn close_or_suspend(
-        &self,
-        seq: &mut InstrSeqBuilder<'_>,
-        index: u32,
-        token: LocalId,
-        (result, again): (LocalId, LocalId),
-    ) {
+    /// `if token { exit_or_suspend(token, way) }`, of what is on the stack.
+    pub fn close_or_suspend(&self, seq: &mut InstrSeqBuilder<'_>, token: LocalId, (result, again): (LocalId, LocalId)) {
         let closing = |then: &mut InstrSeqBuilder<'_>| {
-            self.id(then, index);
             then.local_get(token);
             // Normal, suspended, not begun: 0, 1, 2.
             then.local_get(again).i32_const(1).binop(BinaryOp::I32Add).i32_const(0).local_get(result).select(None);
@@ -132,10 +125,9 @@ impl Hooks {
         seq.local_tee(result).local_get(token).if_else(None, closing, |_| {});
     }
 
-    /// `if token { exit(base + index, token) }`, or `unwind`, or `end`.
-    pub fn close(&self, seq: &mut InstrSeqBuilder<'_>, hook: Hook, index: u32, token: LocalId) {
+    /// `if token { exit(token) }`, or `unwind`, or `end`.
+    pub fn close(&self, seq: &mut InstrSeqBuilder<'_>, hook: Hook, token: LocalId) {
         let closing = |then: &mut InstrSeqBuilder<'_>| {
-            self.id(then, index);
             then.local_get(token).call(self.function(hook));
         };
         seq.local_get(token).if_else(None, closing, |_| {});
