@@ -50,6 +50,10 @@ pub struct Filter {
     #[arg(long)]
     no_imports: bool,
 
+    /// Ends a call that an exception leaves at that moment, and not where it is caught; needs a module with `try_table`
+    #[arg(long)]
+    exact_unwind: bool,
+
     /// Allocator functions that no name gives away, such as malloc=12,free=13
     ///
     /// Roles: malloc, calloc, realloc, free, aligned_alloc, posix_memalign.
@@ -79,6 +83,7 @@ impl Filter {
             body_bytes_min: self.body_bytes_min,
             alloc: !self.no_alloc,
             imports: !self.no_imports,
+            exact_unwind: self.exact_unwind,
             allocators: self.allocators.clone(),
             symbols: self.names.symbols()?,
             manifest,

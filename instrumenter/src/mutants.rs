@@ -29,6 +29,10 @@ pub enum Mutant {
     RefFuncMissed,
     /// No unwind in handlers.
     UnwindMissed,
+    /// An exception that leaves a function is thrown on untold.
+    UnwoundMissed,
+    /// An exception that leaves a function ends there.
+    ThrownOnMissed,
     /// Hooks run while the gate is closed.
     GateInverted,
     /// Calls are not counted.
@@ -51,7 +55,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every fault.
-    pub const ALL: [Mutant; 20] = [
+    pub const ALL: [Mutant; 22] = [
         Mutant::CallIndexOffByOne,
         Mutant::ReturnDepthShort,
         Mutant::ExitMissedAtEnd,
@@ -63,6 +67,8 @@ impl Mutant {
         Mutant::ExportMissed,
         Mutant::RefFuncMissed,
         Mutant::UnwindMissed,
+        Mutant::UnwoundMissed,
+        Mutant::ThrownOnMissed,
         Mutant::GateInverted,
         Mutant::CountMissed,
         Mutant::IdentityBroken,

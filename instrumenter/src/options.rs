@@ -26,6 +26,9 @@ pub struct Options {
     pub alloc: bool,
     /// Hook calls of imports.
     pub imports: bool,
+    /// Catch and throw on what leaves a function by an exception, so that its call ends at that moment and not at the handler
+    /// (modes `calls` and `ring`). Only where the module catches by `try_table`: no proposal is added.
+    pub exact_unwind: bool,
     /// Allocator functions that no name gives away, by original function index.
     pub allocators: Vec<(Role, u32)>,
     /// Names for functions from outside the module.
@@ -57,6 +60,7 @@ impl Default for Options {
             body_bytes_min: 0,
             alloc: true,
             imports: true,
+            exact_unwind: false,
             allocators: Vec::new(),
             symbols: None,
             manifest: Placement::Embed,

@@ -2,6 +2,7 @@
 
 mod allocators;
 mod crossings;
+mod exceptions;
 mod families;
 mod select;
 
@@ -22,6 +23,7 @@ use crate::{Error, limits};
 
 pub(crate) use allocators::Shape;
 pub use allocators::{Allocator, Entry};
+pub use exceptions::Inexact;
 
 /// More selected functions than this have gate bits instead of counters (not in mode `counts`): globals cost at instantiation.
 pub const COUNTERS_MAX: usize = 10_000;
@@ -45,6 +47,8 @@ pub struct Plan {
     crossings: Vec<bool>,
     /// `memory.grow` is hooked.
     pub grows: bool,
+    /// Exceptions are caught where they leave a function, and thrown on (rule U5).
+    pub exact_unwind: bool,
     /// Types whose objects are reported as they are made, by ascending index.
     pub objects: Vec<u32>,
     /// Functions have gate bits but no counters.
@@ -150,6 +154,8 @@ pub enum Warning {
         /// Selected functions.
         functions: usize,
     },
+    /// Exceptions cannot be caught where they leave a function.
+    Inexact(Inexact),
     /// Functions that go on after they were suspended are told as new calls: records cannot tell.
     Fragments,
     /// The module has no names: functions show up as numbers.
@@ -182,6 +188,7 @@ impl Plan {
             inside: found.inside,
             crossings: Vec::new(),
             grows: calls && options.alloc,
+            exact_unwind: calls && options.exact_unwind && exceptions::can_be_thrown_on(info),
             objects: Vec::new(),
             gates_only: calls && hooked > COUNTERS_MAX,
             dropped_sections: Vec::new(),
@@ -203,6 +210,9 @@ impl Plan {
         }
         plan.drop_sections(info);
         plan.warn(info, hooked);
+        if options.exact_unwind && !plan.exact_unwind && !nothing {
+            plan.warnings.push(exceptions::why_not(info, options.mode));
+        }
         if !plan.is_empty() {
             Layout::new(info, &plan)?.check_limits(info, &plan)?;
         }
@@ -232,6 +242,12 @@ impl Plan {
     /// True when the function's activations are told as beginning or going on, and as ending or suspended (rule L3): in mode `calls`.
     pub(crate) fn tells_stacks(&self, info: &ModuleInfo, index: u32) -> bool {
         self.mode == Mode::Calls && self.is_hooked(index) && info.is_resumable(index)
+    }
+
+    /// True when exceptions that leave the function, or the import, are caught and thrown on (rule U5).
+    pub(crate) fn throws_on(&self, info: &ModuleInfo, index: u32) -> bool {
+        let can_throw = || info.functions[index as usize].body.as_ref().is_none_or(|body| body.facts.can_throw);
+        self.exact_unwind && self.is_hooked(index) && can_throw()
     }
 
     /// True when a function writes records: in mode `ring`, where a function that has a body is selected.
@@ -447,6 +463,7 @@ impl fmt::Display for Warning {
                     "{functions} counters: above {COUNTERS_MAX} some engines instantiate slowly; narrow with --include"
                 )
             }
+            Warning::Inexact(why) => write!(f, "--exact-unwind changes nothing: {why}"),
             Warning::Fragments => f.write_str(
                 "Go's functions return when their goroutine waits, and are called again to go on: in mode ring each time is one more call; \
                  use --mode calls",

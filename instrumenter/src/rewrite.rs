@@ -69,22 +69,26 @@ pub(crate) fn write(module: &[u8], info: ModuleInfo, mut plan: Plan) -> Result<I
         splice::insert_length(&mut bytes, start);
     }
     layout::check_module_bytes(bytes.len())?;
-    debug_assert!(plan.seed.is_some() || stays_valid(module, &bytes, plan.mode));
+    debug_assert!(plan.seed.is_some() || stays_valid(module, &bytes, &plan));
     Ok(Instrumented { bytes, manifest, plan, debug_module, code_map })
 }
 
-/// The features that a mode needs besides those of its input: none, but for the ring's memory (rule R1).
-pub fn features_added(mode: Mode) -> WasmFeatures {
-    match mode {
+/// The features that an output needs besides those of its input: none, but for the ring's memory (rule R1), and for references to
+/// exceptions, which wasmparser switches apart from the `try_table` that a module needs for them: no engine has one without the other.
+pub fn features_added(mode: Mode, exact_unwind: bool) -> WasmFeatures {
+    let ring = match mode {
         Mode::Ring => WasmFeatures::MULTI_MEMORY | WasmFeatures::THREADS,
         Mode::Calls | Mode::Counts => WasmFeatures::empty(),
-    }
+    };
+    if exact_unwind { ring | WasmFeatures::REFERENCE_TYPES } else { ring }
 }
 
 /// Whether the output validates under the features that the input needs. Inputs that do not validate prove nothing.
-fn stays_valid(input: &[u8], output: &[u8], mode: Mode) -> bool {
+fn stays_valid(input: &[u8], output: &[u8], plan: &Plan) -> bool {
     let Ok(features) = crate::info::minimal_features(input) else { return true };
-    match wasmparser::Validator::new_with_features(features | features_added(mode)).validate_all(output) {
+    match wasmparser::Validator::new_with_features(features | features_added(plan.mode, plan.exact_unwind))
+        .validate_all(output)
+    {
         Ok(_) => true,
         Err(error) => panic!("an input that validates must give an output that does: {error}"),
     }

@@ -38,6 +38,8 @@ pub(crate) enum Site {
     TailCallDynamic,
     /// `ref.func`.
     RefFunc(u32),
+    /// `throw`, `throw_ref`, `rethrow`; and `suspend` and `switch`, behind which the resumer may throw.
+    Throw,
     /// `memory.grow`.
     Grow(u32),
     /// `struct.new` in all its forms, of this type.
@@ -194,6 +196,21 @@ macro_rules! site {
     };
     (visit_return_call_ref, $s:ident $(, $arg:ident)*) => {
         Site::TailCallDynamic
+    };
+    (visit_throw, $s:ident $(, $arg:ident)*) => {
+        Site::Throw
+    };
+    (visit_throw_ref, $s:ident) => {
+        Site::Throw
+    };
+    (visit_rethrow, $s:ident $(, $arg:ident)*) => {
+        Site::Throw
+    };
+    (visit_suspend, $s:ident $(, $arg:ident)*) => {
+        Site::Throw
+    };
+    (visit_switch, $s:ident $(, $arg:ident)*) => {
+        Site::Throw
     };
     (visit_ref_func, $s:ident, $function:ident) => {
         Site::RefFunc($function)

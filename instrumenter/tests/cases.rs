@@ -50,6 +50,7 @@ fn options(line: &str) -> Options {
             ("only-imports", _) => options.only = Some(Only::Imports),
             ("min", bytes) => options.body_bytes_min = bytes.parse().unwrap(),
             ("no-alloc", _) => options.alloc = false,
+            ("exact-unwind", _) => options.exact_unwind = true,
             ("no-imports", _) => options.imports = false,
             ("malloc", index) => options.allocators.push((Role::Malloc, index.parse().unwrap())),
             ("free", index) => options.allocators.push((Role::Free, index.parse().unwrap())),
@@ -110,7 +111,8 @@ fn without_accessors(printed: &str, mode: Mode) -> String {
 
 /// What must be true of every output, whatever the case shows.
 fn check_output(module: &[u8], instrumented: &Instrumented) {
-    let features = minimal_features(module).unwrap() | features_added(instrumented.plan.mode);
+    let plan = &instrumented.plan;
+    let features = minimal_features(module).unwrap() | features_added(plan.mode, plan.exact_unwind);
     wasmparser::Validator::new_with_features(features).validate_all(&instrumented.bytes).unwrap();
     assert_eq!(instrumented.is_unchanged(), instrumented.bytes == module);
     if !instrumented.is_unchanged() {

@@ -45,6 +45,10 @@ pub enum Hook {
     EnterOrResume,
     /// `(token, way)`, of the same
     ExitOrSuspend,
+    /// `(token)`
+    Unwound,
+    /// `(func, token)`, in mode `ring`
+    UnwoundRing,
 }
 
 /// How an activation ends: the last argument of [`Hook::ExitOrSuspend`] (rule L4).
@@ -59,7 +63,7 @@ pub mod way {
 
 impl Hook {
     /// Every hook, in the order in which instrumented modules import them.
-    pub const ALL: [Hook; 14] = [
+    pub const ALL: [Hook; 16] = [
         Hook::Module,
         Hook::Enter,
         Hook::Exit,
@@ -74,6 +78,8 @@ impl Hook {
         Hook::UnwindRing,
         Hook::EnterOrResume,
         Hook::ExitOrSuspend,
+        Hook::Unwound,
+        Hook::UnwoundRing,
     ];
 
     /// The import's field name.
@@ -93,6 +99,8 @@ impl Hook {
             Hook::UnwindRing => "unwind_ring",
             Hook::EnterOrResume => "enter_or_resume",
             Hook::ExitOrSuspend => "exit_or_suspend",
+            Hook::Unwound => "unwound",
+            Hook::UnwoundRing => "unwound_ring",
         }
     }
 
@@ -100,8 +108,8 @@ impl Hook {
     pub const fn params(self) -> &'static [ValueType] {
         match self {
             Hook::Module | Hook::Alloc | Hook::Grow | Hook::EnterOrResume => &[I32, I32, I32, I32],
-            Hook::Enter | Hook::Exit | Hook::Unwind | Hook::Begin | Hook::End | Hook::Flush => &[I32],
-            Hook::UnwindRing | Hook::ExitOrSuspend => &[I32, I32],
+            Hook::Enter | Hook::Exit | Hook::Unwind | Hook::Unwound | Hook::Begin | Hook::End | Hook::Flush => &[I32],
+            Hook::UnwindRing | Hook::UnwoundRing | Hook::ExitOrSuspend => &[I32, I32],
             Hook::Alloc64 => &[I32, I64, I64, I64],
             Hook::Grow64 => &[I32, I32, I64, I64],
         }

@@ -178,8 +178,8 @@ fn link(
                     event(caller, token);
                 })?
             }
-            Hook::UnwindRing => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32| ())?,
-            Hook::Unwind | Hook::Flush => linker.func_wrap(HOOK_MODULE, name, |_: u32| ())?,
+            Hook::UnwindRing | Hook::UnwoundRing => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32| ())?,
+            Hook::Unwind | Hook::Unwound | Hook::Flush => linker.func_wrap(HOOK_MODULE, name, |_: u32| ())?,
             Hook::Alloc | Hook::Grow => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32, _: u32, _: u32| ())?,
             Hook::Alloc64 => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u64, _: u64, _: u64| ())?,
             Hook::Grow64 => linker.func_wrap(HOOK_MODULE, name, |_: u32, _: u32, _: u64, _: u64| ())?,

@@ -38,12 +38,12 @@ pub fn mutated_module(seed: u64) {
 /// A valid module: instrumented in every mode, and no feature is needed that the input did not need.
 pub fn valid_module(module: &[u8]) {
     let Some(features) = features::minimal(module) else { return };
-    for mode in Mode::ALL {
-        let output = instrument(module, &options(mode)).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
-        if let Err(error) =
-            wasmparser::Validator::new_with_features(features | features_added(mode)).validate_all(&output.bytes)
-        {
-            panic!("{mode:?}: {error} under {features:?}");
+    for (mode, exact_unwind) in Mode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+        let options = Options { exact_unwind, ..options(mode) };
+        let output = instrument(module, &options).unwrap_or_else(|error| panic!("{mode:?}: {error}"));
+        let features = features | features_added(mode, output.plan.exact_unwind);
+        if let Err(error) = wasmparser::Validator::new_with_features(features).validate_all(&output.bytes) {
+            panic!("{mode:?}, exact_unwind {exact_unwind}: {error} under {features:?}");
         }
     }
 }
@@ -55,7 +55,7 @@ pub fn any_options(module: &[u8], choices: u64) {
     let options = some_options(&mut random);
     if let Ok(output) = instrument(module, &options) {
         assert!(
-            features::validates(&output.bytes, features | features_added(options.mode)),
+            features::validates(&output.bytes, features | features_added(options.mode, output.plan.exact_unwind)),
             "{options:?}: not valid under {features:?}"
         );
         assert!(
@@ -78,6 +78,7 @@ fn some_options(random: &mut Random) -> Options {
         body_bytes_min: random.below(64) as u32,
         alloc: random.below(2) == 0,
         imports: random.below(2) == 0,
+        exact_unwind: random.below(2) == 0,
         allocators: (0..random.below(3)).map(|_| (roles[random.below(roles.len())], random.below(24) as u32)).collect(),
         manifest: [Placement::Embed, Placement::Sidecar][random.below(2)],
         threads: NonZeroUsize::new(1),

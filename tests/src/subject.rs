@@ -75,14 +75,24 @@ impl Subject {
         Subject { name: "ring", options: Some(options(Mode::Ring)), ..Subject::original() }
     }
 
+    /// This subject with exceptions caught where they leave a function.
+    pub fn with_exact_unwind(mut self) -> Subject {
+        self.name = if self.name == "ring" { "ring, exact unwind" } else { "calls, exact unwind" };
+        if let Some(options) = &mut self.options {
+            options.exact_unwind = true;
+        }
+        self
+    }
+
     /// Mode `ring` with half the gates closed.
     pub fn ring_with_odd_gates_closed() -> Subject {
         Subject { name: "ring, odd gates closed", gates: Gates::OddClosed, ..Subject::ring() }
     }
 
-    /// Each mode, everything selected.
-    pub fn in_every_mode() -> [Subject; 3] {
-        [Subject::calls(), Subject::counts(), Subject::ring()]
+    /// Each mode, everything selected, and with exact unwinding.
+    pub fn in_every_mode() -> [Subject; 5] {
+        let [calls, ring] = [Subject::calls(), Subject::ring()].map(Subject::with_exact_unwind);
+        [Subject::calls(), Subject::counts(), Subject::ring(), calls, ring]
     }
 
     /// This subject by a rewriter with a seeded fault.

@@ -7,6 +7,7 @@ use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasmtime::Engine;
+use waspect_instrumenter::ModuleInfo;
 use waspect_instrumenter::mutants::Mutant;
 use waspect_tests::host::Outcome;
 use waspect_tests::subject::Subject;
@@ -21,15 +22,21 @@ const BATCH: u64 = 50;
 /// Stack for the guest: enough for any recursion that the original's fuel allows, so that no limit but fuel is met.
 const STACK_BYTES: usize = 4 << 20;
 
+/// Generated modules of which those that catch exceptions run with exact unwinding, and how many that are at least.
+const EXACT_MODULES: u64 = 600;
+const EXACT_MODULES_MIN: u64 = 20;
+
 /// Generated modules among which a seeded fault must show.
 const MUTANT_SEEDS: u64 = 500;
 /// Faults that the first 500 generated modules do not show, each with the reason. The spec suite shows every one, in `mutants`.
-const UNSHOWN: [(Mutant, &str); 5] = [
+const UNSHOWN: [(Mutant, &str); 7] = [
     (
         Mutant::ElementMissed,
         "of a table shows which entries are exported functions, and generated code hardly calls through one",
     ),
     (Mutant::UnwindMissed, "generated code hardly catches what it throws"),
+    (Mutant::UnwoundMissed, "it is of exact unwinding"),
+    (Mutant::ThrownOnMissed, "it is of exact unwinding"),
     (Mutant::FlushMissed, "it is of mode ring"),
     (Mutant::CursorStands, "it is of mode ring"),
     (Mutant::CompanyIgnored, "it is of mode ring"),
@@ -87,6 +94,37 @@ fn generated_modules_do_the_same_before_and_after() {
     let shown: Vec<&str> = total.differences.iter().take(10).map(String::as_str).collect();
     assert!(shown.is_empty(), "{} divergences, the first of them:\n{}", total.differences.len(), shown.join("\n"));
     assert!(total.unprovidable * 10 < modules, "most modules must run");
+}
+
+/// Every call that an exception leaves ends by its own hook, and nothing else changes.
+#[test]
+fn generated_modules_do_the_same_where_exceptions_are_thrown_on() {
+    let engine = engine::fidelity(STACK_BYTES);
+    let subjects = [Subject::calls(), Subject::ring()].map(Subject::with_exact_unwind);
+    let seeds: Vec<u64> = (0..EXACT_MODULES).collect();
+    let tallies = parallel::map(&seeds, |&seed| {
+        let mut tally = Tally::default();
+        let catches = smith::module(seed).is_some_and(|module| {
+            let info = ModuleInfo::parse(&module).expect("wasm-smith makes valid modules");
+            info.functions.iter().filter_map(|function| function.body.as_ref()).any(|body| body.facts.try_tables)
+        });
+        if catches {
+            run(&engine, seed, &subjects, &trial(), &mut tally);
+        }
+        tally
+    });
+    let total = tallies.into_iter().fold(Tally::default(), sum);
+    println!(
+        "F2, exact unwind: {} modules that catch, {} calls ({} exceptions), {} hook calls, {} divergences",
+        total.modules,
+        total.calls,
+        total.exceptions,
+        total.events,
+        total.differences.len()
+    );
+    let shown: Vec<&str> = total.differences.iter().take(10).map(String::as_str).collect();
+    assert!(shown.is_empty(), "{} divergences, the first of them:\n{}", total.differences.len(), shown.join("\n"));
+    assert!(total.modules >= EXACT_MODULES_MIN && total.exceptions > 0, "{} modules ran", total.modules);
 }
 
 /// The same comparison must be able to fail: faults seeded into the rewriter are noticed on generated modules.

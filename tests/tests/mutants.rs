@@ -40,7 +40,8 @@ fn every_seeded_fault_is_caught() {
     files.retain(|file| ["wasm-latest", "exceptions"].contains(&file.parent()) && FILES.contains(&file.name()));
     files.sort_by_key(|file| FILES.iter().position(|name| *name == file.name()));
     let subjects = |mutant| {
-        [Subject::calls(), Subject::calls_with_odd_gates_closed(), Subject::counts(), Subject::ring()]
+        let exact = Subject::calls().with_exact_unwind();
+        [Subject::calls(), Subject::calls_with_odd_gates_closed(), Subject::counts(), Subject::ring(), exact]
             .map(|subject| subject.with_mutant(mutant))
     };
     let caught = parallel::map(&Mutant::ALL, |&mutant| {

@@ -80,7 +80,8 @@ fn instrumented_they_need_no_more_features_than_before() {
         for subject in Subject::in_every_mode() {
             let output = subject.prepare(&module).unwrap_or_else(|error| panic!("{name}, {}: {error}", subject.name));
             assert_ne!(output, module, "{name}, {}: nothing was instrumented", subject.name);
-            let needed = needed | features_added(subject.options.as_ref().expect("a mode has options").mode);
+            let options = subject.options.as_ref().expect("a mode has options");
+            let needed = needed | features_added(options.mode, options.exact_unwind);
             let valid = wasmparser::Validator::new_with_features(needed).validate_all(&output);
             if let Err(error) = valid {
                 panic!("{name}, {}: {error} under {needed:?}", subject.name);

@@ -61,11 +61,7 @@ fn the_same_output_and_balanced_frames() {
             let (faults, count) = mock.take_faults();
             assert!(count == 0, "{name}: {count} broken rules, the first of them:\n{}", faults.join("\n"));
             let (closes, opened) = (mock.closes(), mock.opened());
-            assert_eq!(
-                opened,
-                closes.own + closes.unwind + closes.lower + closes.scope,
-                "{name}: every frame closes once"
-            );
+            assert_eq!(opened, closes.all(), "{name}: every frame closes once");
         }
         assert_eq!(calls.mock.laps().fragments, 0, "{name}: what goes on was seen to begin");
         assert_eq!(calls.mock.opened(), ring.mock.opened(), "{name}: both modes see the same frames");
@@ -114,7 +110,7 @@ fn row(name: &str, module: &[u8]) -> Row {
     let features = features::minimal(module).unwrap_or_else(|| panic!("{name} is not valid"));
     let instrumented = |mode| {
         let output = of(name, module, mode);
-        let features = features | features_added(mode);
+        let features = features | features_added(mode, false);
         assert!(features::validates(&output.bytes, features), "{name}, {mode:?}: needs more than {features:?}");
         output
     };

@@ -22,6 +22,9 @@ const WORST: &str = r#"(module (func $down (export "down") (param i32) (result i
     (if (i32.eqz (local.get 0)) (then (return (i32.const 0))))
     (i32.add (i32.const 1) (call $down (i32.sub (local.get 0) (i32.const 1))))))"#;
 
+/// The share of it that is left where every function catches.
+const LEFT_BY_CATCHING_MIN: f64 = 0.10;
+
 /// A script that calls itself so deep.
 const SCRIPT: &str = "function f(n) { return n === 0 ? 0 : 1 + f(n - 1); } console.log('reached ' + f(DEPTH));";
 
@@ -91,6 +94,24 @@ fn enough_stack_is_left() {
         }
     }
     assert!(short.is_empty(), "too little stack is left: {}", short.join(", "));
+}
+
+/// A module that catches, so that what leaves a function can be thrown on.
+#[test]
+fn exact_unwinding_leaves_as_much() {
+    let catches = r#"(func (block $caught (try_table (catch_all $caught) (drop (call $down (i32.const 0))))))"#;
+    let module = format!("{} {catches})", WORST.strip_suffix(')').expect("it is a module"));
+    let original = wat::parse_str(module).unwrap();
+    let guest = Guest { name: "worst case", original, drive: "recurse", bar: 0.0, left_min: LEFT_BY_CATCHING_MIN };
+    let subjects = [Subject::original(), Subject::calls(), Subject::calls().with_exact_unwind()];
+    let [before, calls, exact] =
+        subjects.map(|subject| f64::from(in_wasmtime(&guest, &subject.prepare(&guest.original).expect("it is valid"))));
+    println!(
+        "F8: worst case that catches, in wasmtime: {before} calls deep; calls {:.0}% left, with exact unwinding {:.0}%",
+        calls / before * 100.0,
+        exact / before * 100.0
+    );
+    assert!(exact / before >= guest.left_min, "{exact} of {before}");
 }
 
 /// The deepest recursion in wasmtime, optimised as an embedder has it.

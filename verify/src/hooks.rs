@@ -88,6 +88,14 @@ fn link_hook<T: 'static>(linker: &mut Linker<T>, get: fn(&mut T) -> &mut Mock, h
         Hook::Flush => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, base: u32| {
             get(caller.data_mut()).flush(base)
         })?,
+        Hook::Unwound => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
+            get(caller.data_mut()).unwound(token)
+        })?,
+        Hook::UnwoundRing => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+                get(caller.data_mut()).unwound_ring(func, token)
+            })?
+        }
         Hook::UnwindRing => {
             linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
                 get(caller.data_mut()).unwind_ring(func, token)

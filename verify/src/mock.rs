@@ -85,12 +85,21 @@ impl Heap {
 pub struct Closes {
     /// By `exit` or `end`.
     pub own: u64,
-    /// By the `unwind` of a handler below.
+    /// By the `unwind` of a handler below, or the `unwound` of a caller.
     pub unwind: u64,
+    /// By their own `unwound`.
+    pub unwound: u64,
     /// By a lower token.
     pub lower: u64,
     /// By the end of the scope.
     pub scope: u64,
+}
+
+impl Closes {
+    /// Frames that closed.
+    pub fn all(&self) -> u64 {
+        self.own + self.unwind + self.unwound + self.lower + self.scope
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +155,8 @@ pub struct Mock {
     grows: u64,
     faults: Vec<String>,
     fault_count: u64,
+    /// Modules throw on what leaves a function (rule U5): nothing is left for handlers to close.
+    pub throws_on: bool,
     /// Takes every hook call down, where somebody asked.
     pub tape: Option<Tape>,
 }
@@ -176,6 +187,7 @@ impl Mock {
             grows: 0,
             faults: Vec::new(),
             fault_count: 0,
+            throws_on: false,
             tape: None,
         }
     }
@@ -368,13 +380,51 @@ impl Mock {
         if self.instance(func).is_some_and(|instance| func - instance.base < instance.facts.imported_functions) {
             self.fault(format!("`unwind` speaks of {}, an import (U1)", self.show(func)));
         }
+        if self.throws_on {
+            self.check_thrown_on(Hook::Unwind, at);
+        }
         self.unwind_above(at);
+    }
+
+    /// Hook `unwound`. Of an import, too.
+    pub fn unwound(&mut self, token: u32) {
+        if let Some(at) = self.find(Hook::Unwound, FrameKind::Call, token, 0) {
+            self.leave_unwound(at);
+        }
+    }
+
+    fn leave_unwound(&mut self, at: usize) {
+        self.check_thrown_on(Hook::Unwound, at);
+        self.unwind_above(at);
+        let Frame { func, token, .. } = self.frames[at];
+        if self.resumes(func) {
+            self.unwound.insert(token);
+        }
+        self.closes.unwound += 1;
+        self.frames.truncate(at);
+    }
+
+    /// What stands above an exception's way out has gone it before, but for boundaries, which do not catch, and modules that have no
+    /// `try_table`.
+    fn check_thrown_on(&mut self, hook: Hook, at: usize) {
+        let func = self.frames[at].func;
+        let instance = self.position(func);
+        let catches = |frame: &&Frame| frame.kind != FrameKind::Boundary && self.position(frame.func) == instance;
+        let left = self.frames[at + 1..].iter().find(catches).map(|frame| frame.func);
+        if let Some(left) = left.filter(|_| self.proof == Proof::Strict && !self.resumes(func)) {
+            let (func, left) = (self.show(func), self.show(left));
+            self.fault(format!("`{}` of {func} finds {left} open above it (U5)", hook.name()));
+        }
+    }
+
+    fn resumes(&self, func: u32) -> bool {
+        self.instance(func).is_some_and(|instance| instance.facts.resumes)
     }
 
     fn unwind_above(&mut self, at: usize) {
         let func = self.frames[at].func;
         self.closes.unwind += (self.frames.len() - at - 1) as u64;
-        if self.instance(func).is_some_and(|instance| instance.facts.resumes) {
+        if self.resumes(func) {
             self.unwound.extend(self.frames[at + 1..].iter().map(|frame| frame.token));
         }
         self.frames.truncate(at + 1);
@@ -476,7 +526,21 @@ impl Mock {
             return;
         }
         if let Some(at) = self.find_record(func, token) {
+            if self.throws_on {
+                self.check_thrown_on(Hook::UnwindRing, at);
+            }
             self.unwind_above(at);
+        }
+    }
+
+    /// Hook `unwound_ring`.
+    pub fn unwound_ring(&mut self, func: u32, token: u32) {
+        if !self.sees(Hook::UnwoundRing, func) {
+            return;
+        }
+        if let Some(at) = self.find_record(func, token) {
+            self.note(Hook::Unwound, self.frames[at].func, at, [0; 3]);
+            self.leave_unwound(at);
         }
     }
 

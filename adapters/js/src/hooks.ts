@@ -8,5 +8,5 @@ export const observer = new Observer((globalThis as { waspect?: ObserverOptions 
 
 await observer.ready;
 
-export const { module, enter, exit, enter_or_resume, exit_or_suspend, unwind, begin, end, alloc, alloc64, grow, grow64 } =
+export const { module, enter, exit, enter_or_resume, exit_or_suspend, unwind, unwound, begin, end, alloc, alloc64, grow, grow64 } =
   observer.hooks;

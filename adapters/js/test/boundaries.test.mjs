@@ -168,7 +168,7 @@ test("ten million hook calls of garbage take no memory, and change nothing for o
   const any = () => (random = Math.imul(random, 1_103_515_245) + 12_345) | 0;
   const [heap, before] = [hooks.memory.buffer.byteLength, process.memoryUsage.rss()];
   for (let round = 0; round < 1_700_000; round += 1) {
-    for (const name of ["exit", "unwind", "end"]) hooks[name](any());
+    for (const name of ["exit", "unwind", "unwound", "end"]) hooks[name](any());
     hooks.alloc(any() | 0x4000_0000, any(), any(), any());
     hooks.grow(any() | 0x4000_0000, any(), any(), any());
     hooks.enter(any() | 0x4000_0000);

@@ -67,7 +67,7 @@ function take(recorder, clock, tokens, step, [high, low]) {
   const wall = CALENDAR_NS + clock.ns;
   if (op === "module") assert.equal(hooks.module(rest[0], high, low, rest[1]) >>> 0, rest[2]);
   else if (op === "enter" || op === "begin") open(hooks[op](rest[0]), rest[1]);
-  else if (op === "exit" || op === "end" || op === "unwind") hooks[op](token(rest[0]));
+  else if (op === "exit" || op === "end" || op === "unwind" || op === "unwound") hooks[op](token(rest[0]));
   else if (op === "enter_or_resume") open(hooks[op](...rest.slice(0, 4)), rest[4]);
   else if (op === "exit_or_suspend") hooks[op](token(rest[0]), rest[1]);
   else if (op === "alloc" || op === "grow") hooks[op](...rest);

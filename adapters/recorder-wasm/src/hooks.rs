@@ -35,6 +35,7 @@ hook!(module(abi: u32 => u32, a: u32 => u32, b: u32 => u32, functions: u32 => u3
 hook!(enter(func: u32 => u32) -> u32, 0, knock(false));
 hook!(exit(token: u32 => u32));
 hook!(unwind(token: u32 => u32));
+hook!(unwound(token: u32 => u32));
 hook!(enter_or_resume(func: u32 => u32, point: u32 => u32, stack: u32 => u32, height: u32 => u32) -> u32, 0, knock(false));
 hook!(exit_or_suspend(token: u32 => u32, way: u32 => u32));
 hook!(begin(func: u32 => u32) -> u32, 0, knock(true));

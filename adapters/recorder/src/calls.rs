@@ -113,6 +113,18 @@ impl Recorder {
         }
     }
 
+    /// Hook `unwound`: an exception leaves the function, and its frame closes (U5). True when it did: what the host called stays,
+    /// for whoever called it knows what became of the exception (B2).
+    pub(crate) fn leave_unwound(&mut self, now: u64, token: u32) -> bool {
+        let Some(depth) = self.find(token, false) else { return false };
+        self.close_above(now, depth + 1, &Closing::Unwound);
+        let leaves = !self.lane.frames[depth].is(flag::BOUNDARY | flag::MERGED);
+        if leaves {
+            self.close_top(now, &Closing::Unwound);
+        }
+        leaves
+    }
+
     /// Closes every frame from this depth up, innermost first.
     pub(crate) fn close_above(&mut self, now: u64, depth: usize, closing: &Closing) {
         while self.lane.frames.len() > depth {

@@ -188,6 +188,12 @@ impl Recorder {
         self.unwind_to(now, token);
     }
 
+    /// Hook `unwound`.
+    pub fn unwound(&mut self, now: Timestamp, token: u32) {
+        let now = self.clock.read(now);
+        self.leave_unwound(now, token);
+    }
+
     /// Hook `begin`.
     pub fn begin(&mut self, now: Timestamp, func: u32) -> u32 {
         let now = self.clock.read(now);

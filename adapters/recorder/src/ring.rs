@@ -67,22 +67,37 @@ impl Recorder {
     /// Hook `unwind_ring`: as `unwind`, of a call that a record opened.
     pub fn unwind_ring(&mut self, now: Timestamp, func: u32, token: u32) {
         let now = self.clock.read(now);
+        let Some((_, open)) = self.bare_open(func, token) else { return };
+        if open.frame != 0 {
+            self.unwind_to(now, open.frame);
+        }
+    }
+
+    /// Hook `unwound_ring`: as `unwound`, of a call that a record opened.
+    pub fn unwound_ring(&mut self, now: Timestamp, func: u32, token: u32) {
+        let now = self.clock.read(now);
+        let Some((place, open)) = self.bare_open(func, token) else { return };
+        if open.frame == 0 || self.leave_unwound(now, open.frame) {
+            self.lane.opens.truncate(place);
+        }
+    }
+
+    /// The open call of the function with this token, and its place, once what its records opened above it is forgotten.
+    fn bare_open(&mut self, func: u32, token: u32) -> Option<(usize, Open)> {
         let base = self.instances.of(func).map(|place| self.instances.all[place as usize].base);
         self.forget_closed();
         let mut budget = self.lane.opens.len();
         let Some(place) = base.and_then(|base| self.find_open(base, token, &mut budget)) else {
             self.drops.count(if base.is_none() { DropReason::Function } else { DropReason::Token });
-            return;
+            return None;
         };
         let open = self.lane.opens[place];
         if open.id != func {
             self.drops.count(DropReason::Mismatch);
-            return;
+            return None;
         }
         self.lane.opens.truncate(place + 1);
-        if open.frame != 0 {
-            self.unwind_to(now, open.frame);
-        }
+        Some((place, open))
     }
 
     /// Hook `flush`, once the records were taken: counted where they are nobody's (M4).

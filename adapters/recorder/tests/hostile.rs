@@ -35,6 +35,7 @@ fn ten_million_calls_of_nonsense_are_survived_and_counted() {
                 assert!(known || token == 0);
             }
             4..=7 => recorder.exit(now, token),
+            8 if number >> 24 & 1 == 0 => recorder.unwound(now, token),
             8 => recorder.unwind(now, token),
             9 => {
                 tokens[(number >> 8 & 15) as usize] = recorder.begin(now, id);

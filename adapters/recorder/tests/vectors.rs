@@ -126,8 +126,10 @@ fn take_step(
         }
         "exit_or_suspend" => recorder.exit_or_suspend(time(1), token(2), id(3)),
         "unwind" => recorder.unwind(time(1), token(2)),
+        "unwound" => recorder.unwound(time(1), token(2)),
         "ring" => recorder.ring(time(1), id(2), id(3), &records(&step[4])),
         "unwind_ring" => recorder.unwind_ring(time(1), id(2), ring::token(id(3))),
+        "unwound_ring" => recorder.unwound_ring(time(1), id(2), ring::token(id(3))),
         "flush" => recorder.flush(time(1), id(2)),
         "alloc" => recorder.alloc(time(1), id(2), id(3), id(4), id(5)),
         "grow" => recorder.grow(time(1), id(2), id(3), id(4), id(5)),

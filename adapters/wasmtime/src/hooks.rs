@@ -92,6 +92,12 @@ fn define<T: 'static>(
                 state.caught_up(now).unwind(now, token);
             }
         }),
+        Hook::Unwound => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
+            let now = clock.now();
+            if let Some(state) = get(caller.data_mut()).state() {
+                state.caught_up(now).unwound(now, token);
+            }
+        }),
         Hook::End => linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, token: u32| {
             let now = clock.now();
             if let Some(state) = get(caller.data_mut()).state() {
@@ -147,6 +153,14 @@ fn define<T: 'static>(
                 false => Ok(()),
             }
         }),
+        Hook::UnwoundRing => {
+            linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
+                let now = clock.now();
+                if let Some(state) = get(caller.data_mut()).state() {
+                    state.caught_up(now).unwound_ring(now, func, token);
+                }
+            })
+        }
         Hook::UnwindRing => {
             linker.func_wrap(HOOK_MODULE, name, move |mut caller: Caller<'_, T>, func: u32, token: u32| {
                 let now = clock.now();

@@ -54,6 +54,15 @@ pub(crate) enum Event {
         now: Timestamp,
         token: u32,
     },
+    Unwound {
+        now: Timestamp,
+        token: u32,
+    },
+    UnwoundRing {
+        now: Timestamp,
+        func: u32,
+        token: u32,
+    },
     UnwindRing {
         now: Timestamp,
         func: u32,
@@ -180,6 +189,12 @@ impl Replay {
                     let known = self.tokens.iter().rev().find(|(log, _)| *log == token);
                     self.recorder.unwind(now, known.map_or(0, |(_, token)| *token));
                 }
+                // It may stay open (U5): what the log knows of it goes once it is closed.
+                Event::Unwound { now, token } => {
+                    let known = self.tokens.iter().rev().find(|(log, _)| *log == token);
+                    self.recorder.unwound(now, known.map_or(0, |(_, token)| *token));
+                }
+                Event::UnwoundRing { now, func, token } => self.recorder.unwound_ring(now, func, token),
                 Event::UnwindRing { now, func, token } => self.recorder.unwind_ring(now, func, token),
                 Event::Alloc { now, func, old, new, size } => self.recorder.alloc(now, func, old, new, size),
                 Event::Alloc64 { now, func, old, new, size } => self.recorder.alloc64(now, func, old, new, size),

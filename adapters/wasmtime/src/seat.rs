@@ -127,6 +127,20 @@ impl Seat {
         }
     }
 
+    pub fn unwound(&mut self, now: Timestamp, token: u32) {
+        match self {
+            Seat::Here(recorder) => recorder.unwound(now, token),
+            _ => self.tell(Event::Unwound { now, token }),
+        }
+    }
+
+    pub fn unwound_ring(&mut self, now: Timestamp, func: u32, token: u32) {
+        match self {
+            Seat::Here(recorder) => recorder.unwound_ring(now, func, token),
+            _ => self.tell(Event::UnwoundRing { now, func, token }),
+        }
+    }
+
     pub fn flush(&mut self, now: Timestamp, base: u32) {
         match self {
             Seat::Here(recorder) => recorder.flush(now, base),

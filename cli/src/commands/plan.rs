@@ -58,6 +58,9 @@ pub fn to_text(info: &ModuleInfo, plan: &Decided) -> String {
     ];
     if plan.mode.has_hooks() {
         lines.push(("allocators", if plan.grows { allocators(info, plan) } else { "not observed".to_owned() }));
+        if plan.exact_unwind {
+            lines.push(("exceptions", "caught and thrown on where they leave a function".to_owned()));
+        }
         lines.push(("growth", if plan.grows { "every memory.grow" } else { "not observed" }.to_owned()));
     }
     facts::lines(&lines)
@@ -154,6 +157,7 @@ pub fn to_json(info: &ModuleInfo, plan: &Decided) -> Value {
         "observed": plan.hooked(),
         "thunks": plan.thunks(),
         "memory_growth": plan.grows,
+        "exact_unwind": plan.exact_unwind,
         "gates_only": plan.gates_only,
         "allocators": allocators.collect::<Vec<_>>(),
         "objects": facts::objects(info, plan),

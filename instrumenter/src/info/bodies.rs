@@ -35,6 +35,12 @@ pub struct BodyFacts {
     /// Places where frames of others may have to be closed: `catch`, `catch_all`, `resume`, and clauses of `try_table` and
     /// `resume`.
     pub handlers: u32,
+    /// An exception can leave it: it calls, throws, or runs on a stack that others resume.
+    pub can_throw: bool,
+    /// `try_table`: the new exceptions.
+    pub try_tables: bool,
+    /// `catch` or `catch_all`: the legacy ones.
+    pub catches: bool,
     /// Grows a memory indexed by `i32`.
     pub grows_32: bool,
     /// Grows a memory indexed by `i64`.
@@ -184,14 +190,20 @@ impl Scan<'_> {
             Site::Open => self.loops.push(false),
             Site::OpenLoop => self.loops.push(true),
             Site::OpenTryTable => {
+                facts.try_tables = true;
                 self.clauses(facts);
                 self.loops.push(false);
             }
             Site::Resume => {
+                facts.can_throw = true;
                 facts.handlers += 1;
                 self.clauses(facts);
             }
-            Site::Handler => facts.handlers += 1,
+            Site::Handler => {
+                facts.catches = true;
+                facts.handlers += 1;
+            }
+            Site::Throw => facts.can_throw = true,
             Site::Close => drop(self.loops.pop()),
             Site::BranchOut => facts.leaves_early = true,
             Site::Return => {
@@ -200,9 +212,13 @@ impl Scan<'_> {
             }
             Site::Call(function) => {
                 used[function as usize] |= CALLED;
+                facts.can_throw = true;
                 facts.calls += 1;
             }
-            Site::CallDynamic => facts.dynamic_calls += 1,
+            Site::CallDynamic => {
+                facts.can_throw = true;
+                facts.dynamic_calls += 1;
+            }
             Site::NewStruct(r#type) | Site::NewArrayFixed(r#type, _) => self.makes(r#type, facts),
             Site::NewArray(r#type) => {
                 facts.news_sized = true;

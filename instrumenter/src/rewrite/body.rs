@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{BlockType, Encode, InstructionSink, ValType};
+use wasm_encoder::{Encode, InstructionSink, ValType};
 use wasmparser::{BinaryReader, FunctionBody, OperatorsReader, OperatorsReaderAllocations};
 use waspect_abi::Hook;
 use waspect_abi::manifest::Mode;
@@ -123,8 +122,19 @@ struct Job {
     news: bool,
     /// The scratch local for the length of an array, where one is needed.
     length: Option<u32>,
-    /// The body stands in a block of its own.
-    wrapped: bool,
+    /// What the body stands in.
+    wrap: Wrap,
+}
+
+/// What a body stands in. Its label takes the function's label's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrap {
+    /// Nothing: it ends in one place.
+    No,
+    /// A `block`.
+    Block,
+    /// A `try_table` that catches everything (rule U5).
+    TryTable,
 }
 
 impl<'a> BodyWriter<'a> {
@@ -194,7 +204,11 @@ impl<'a> BodyWriter<'a> {
             crossing,
             news,
             length: place(news && facts.news_sized, 1),
-            wrapped: (hooked || crossing.is_some()) && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed),
+            wrap: match (hooked || crossing.is_some()) && facts.leaves_early && !self.plan.seed.is(Mutant::WrapMissed) {
+                _ if hooked && self.plan.throws_on(self.info, index) => Wrap::TryTable,
+                true => Wrap::Block,
+                false => Wrap::No,
+            },
         }
     }
 
@@ -240,7 +254,7 @@ impl<'a> BodyWriter<'a> {
     }
 
     fn prefix(&mut self, job: &Job) {
-        let block_type = job.wrapped.then(|| self.block_type(job.index));
+        let block_type = (job.wrap != Wrap::No).then(|| self.layout.results(self.info, job.index));
         let mut sink = InstructionSink::new(&mut self.out);
         if let Some(ring) = job.crossing {
             self.injected_blocks += self.hooks.flush_in_company(&mut sink, ring);
@@ -261,20 +275,13 @@ impl<'a> BodyWriter<'a> {
             None => {}
         }
         if let Some(block_type) = block_type {
-            sink.block(block_type);
-            self.injected_blocks += 1;
-        }
-    }
-
-    fn block_type(&self, index: u32) -> BlockType {
-        let r#type = self.info.function_type(index).expect("a hooked function has a function type");
-        match *r#type.results {
-            [] => BlockType::Empty,
-            [result] => BlockType::Result(RoundtripReencoder.val_type(result).expect("type indices do not move")),
-            _ => {
-                let type_index = self.info.functions[index as usize].type_index;
-                BlockType::FunctionType(self.layout.block_type(type_index).expect("the layout has it"))
-            }
+            self.injected_blocks += match job.wrap {
+                Wrap::TryTable => self.hooks.catch_all(&mut sink, block_type),
+                Wrap::Block | Wrap::No => {
+                    sink.block(block_type);
+                    1
+                }
+            };
         }
     }
 
@@ -313,7 +320,7 @@ impl<'a> BodyWriter<'a> {
 
     fn site(&mut self, job: &Job, site: Site, at: Range<usize>) {
         match site {
-            Site::Plain | Site::BranchOut | Site::CallDynamic => {}
+            Site::Plain | Site::BranchOut | Site::CallDynamic | Site::Throw => {}
             Site::Open => self.open(job, false, at.end),
             Site::OpenLoop => self.open(job, self.loop_landings.binary_search(&at.start).is_ok(), at.end),
             Site::OpenTryTable => {
@@ -403,7 +410,7 @@ impl<'a> BodyWriter<'a> {
     fn function_end(&mut self, job: &Job, at: Range<usize>) {
         self.copy_to(at.start);
         let mut sink = InstructionSink::new(&mut self.out);
-        if job.wrapped {
+        if job.wrap != Wrap::No {
             sink.end();
         }
         // A catch that leads to the function's own label ends here, without a handler.
@@ -421,6 +428,19 @@ impl<'a> BodyWriter<'a> {
         if let Some(ring) = job.crossing {
             self.hooks.flush_in_company(&mut sink, ring);
         }
+        if let Some(frame) = job.frame.filter(|_| job.wrap == Wrap::TryTable) {
+            self.hooks.caught(&mut sink);
+            if let Some(ring) = self.layout.ring() {
+                self.hooks.flush_in_company(&mut sink, ring);
+            }
+            if !self.plan.seed.is(Mutant::UnwoundMissed) {
+                self.hooks.unwound(&mut sink, job.index, frame);
+            }
+            match self.plan.seed.is(Mutant::ThrownOnMissed) {
+                true => sink.unreachable(),
+                false => sink.throw_ref(),
+            };
+        }
         self.note_move(at.start);
         InstructionSink::new(&mut self.out).end();
         self.copied = at.end;
@@ -428,7 +448,7 @@ impl<'a> BodyWriter<'a> {
 
     /// The block around the body takes the function's label's place, so every other branch stays as it is.
     fn r#return(&mut self, job: &Job, at: Range<usize>) {
-        if job.wrapped && !self.plan.seed.is(Mutant::ExitMissedAtReturn) {
+        if job.wrap != Wrap::No && !self.plan.seed.is(Mutant::ExitMissedAtReturn) {
             self.copy_to(at.start);
             let short = u32::from(self.plan.seed.is(Mutant::ReturnDepthShort));
             InstructionSink::new(&mut self.out).br(self.sites.depth.saturating_sub(short));

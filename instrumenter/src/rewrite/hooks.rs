@@ -1,6 +1,6 @@
 //! The few instruction sequences that call hooks and count. Everything injected is made of these.
 
-use wasm_encoder::{BlockType, InstructionSink};
+use wasm_encoder::{BlockType, Catch, InstructionSink, RefType, ValType};
 use waspect_abi::Hook;
 
 use super::layout::{Counter, Layout};
@@ -180,15 +180,50 @@ impl Hooks<'_> {
 
     /// Where a handler of a hooked body begins: `if token { unwind }`.
     pub fn unwind(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) -> u32 {
-        if self.layout.ring().is_none() {
-            self.close(sink, Hook::Unwind, frame);
-            return 1;
+        match self.layout.ring() {
+            Some(_) => self.close_record(sink, Hook::UnwindRing, index, frame),
+            None => self.close(sink, Hook::Unwind, frame),
         }
+        1
+    }
+
+    /// Where an exception leaves a hooked body: `if token { unwound }`.
+    pub fn unwound(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) {
+        match self.layout.ring() {
+            Some(_) => self.close_record(sink, Hook::UnwoundRing, index, frame),
+            None => self.close(sink, Hook::Unwound, frame),
+        }
+    }
+
+    /// `if token { unwind_ring(base + index, token) }`, or `unwound_ring`: where records tell, the frame's id is not kept.
+    fn close_record(&self, sink: &mut InstructionSink<'_>, hook: Hook, index: u32, frame: Frame) {
         sink.local_get(frame.token).if_(BlockType::Empty);
         self.id(sink, index);
         sink.local_get(frame.token);
-        self.call(sink, Hook::UnwindRing);
+        self.call(sink, hook);
         sink.end();
-        1
+    }
+
+    /// Opens what catches every exception of the instructions that follow, whose results are `block`'s:
+    ///
+    /// ```wat
+    /// (block $caught (result exnref)
+    ///   (try_table (result ..) (catch_all_ref $caught) ..)
+    ///   .. exit ..
+    ///   (return))
+    /// .. unwound ..
+    /// (throw_ref)
+    /// ```
+    ///
+    /// Gives the number of labels.
+    pub fn catch_all(&self, sink: &mut InstructionSink<'_>, block: BlockType) -> u32 {
+        sink.block(BlockType::Result(ValType::Ref(RefType::EXNREF)));
+        sink.try_table(block, [Catch::AllRef { label: 0 }]);
+        2
+    }
+
+    /// Behind the exit: what was caught is on the stack from here on.
+    pub fn caught(&self, sink: &mut InstructionSink<'_>) {
+        sink.return_().end();
     }
 }

@@ -77,9 +77,21 @@ impl Injecting<'_> {
             self.hooks.count(&mut sink, index);
         }
         self.hooks.open(&mut sink, open, index, frame);
+        let throws_on = open == Hook::Enter && self.plan.throws_on(self.info, index);
+        if throws_on {
+            self.hooks.catch_all(&mut sink, self.layout.results(self.info, index));
+        }
         self.forward(&mut sink, index, params);
+        if throws_on {
+            sink.end();
+        }
         if !(close == Hook::End && self.plan.seed.is(Mutant::EndMissed)) {
             self.hooks.close(&mut sink, close, frame);
+        }
+        if throws_on {
+            self.hooks.caught(&mut sink);
+            self.hooks.close(&mut sink, Hook::Unwound, frame);
+            sink.throw_ref();
         }
         sink.end();
         function

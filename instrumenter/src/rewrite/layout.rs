@@ -1,9 +1,10 @@
 //! Where everything stands in the output: new types, hook imports, globals, injected functions, and where old indices go.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{EntityType, ImportSection, MemorySection, MemoryType, TypeSection};
+use wasm_encoder::{BlockType, EntityType, ImportSection, MemorySection, MemoryType, TypeSection};
 use wasmparser::ValType;
 use waspect_abi::hooks::HOOK_MODULE;
 use waspect_abi::manifest::Mode;
@@ -282,9 +283,14 @@ impl Layout {
         self.gates_only
     }
 
-    /// The type of the block around a body of a function of this type, where it takes a type of its own.
-    pub(super) fn block_type(&self, type_index: u32) -> Option<u32> {
-        self.block_types.get(&type_index).copied()
+    /// The type of a block with the results of a function, which has room for it here where its body is wrapped.
+    pub(super) fn results(&self, info: &ModuleInfo, index: u32) -> BlockType {
+        let r#type = info.function_type(index).expect("a wrapped function has a function type");
+        match *r#type.results {
+            [] => BlockType::Empty,
+            [result] => BlockType::Result(RoundtripReencoder.val_type(result).expect("type indices do not move")),
+            _ => BlockType::FunctionType(self.block_types[&info.functions[index as usize].type_index]),
+        }
     }
 
     /// What tells how much of the current stack is in use.
@@ -407,6 +413,10 @@ impl Layout {
         if self.ring.is_none() || calls_imports {
             used.extend([Hook::Enter, Hook::Exit]);
         }
+        let throws_on = |range: Range<u32>| range.into_iter().any(|index| plan.throws_on(info, index));
+        let (imports, defined) = (throws_on(0..self.imported), throws_on(self.imported..self.original));
+        used.extend((imports || defined && self.ring.is_none()).then_some(Hook::Unwound));
+        used.extend((defined && self.ring.is_some()).then_some(Hook::UnwoundRing));
         match self.ring {
             Some(_) => used.extend([Hook::Flush].into_iter().chain(handles.then_some(Hook::UnwindRing))),
             None => used.extend(handles.then_some(Hook::Unwind)),
@@ -435,10 +445,11 @@ impl Layout {
     fn place_block_types(&mut self, info: &ModuleInfo, plan: &Plan) {
         for (index, function) in info.functions.iter().enumerate() {
             let early = function.body.as_ref().is_some_and(|body| body.facts.leaves_early);
+            let wrapped = early || plan.throws_on(info, index as u32);
             let Some(r#type) = info.function_type(index as u32) else { continue };
             let injected = plan.is_hooked(index as u32) || plan.crosses(index as u32);
             let known = self.block_types.contains_key(&function.type_index);
-            if early && !known && r#type.results.len() > 1 && injected {
+            if wrapped && !known && r#type.results.len() > 1 && injected {
                 let block = self.types.intern(Box::default(), r#type.results.clone());
                 self.block_types.insert(function.type_index, block);
             }

@@ -13,11 +13,12 @@ use std::collections::HashSet;
 use std::mem;
 
 use ::walrus::ir::{
-    Block, Br, Call, Instr, InstrLocId, InstrSeqId, InstrSeqType, LegacyCatch, ReturnCall, Try, TryTableCatch,
+    Block, Br, Call, Instr, InstrLocId, InstrSeqId, InstrSeqType, LegacyCatch, Return, ReturnCall, ThrowRef, Try,
+    TryTable, TryTableCatch,
 };
 use ::walrus::{
     FunctionId, FunctionKind, InstrSeqBuilder, LocalFunction, LocalId, MemoryId, Module, ModuleLocals, ModuleTypes,
-    ValType,
+    RefType, ValType,
 };
 use waspect_abi::Hook;
 
@@ -60,7 +61,7 @@ impl Body<'_> {
     fn rewrite(mut self) {
         let map = Map::of(self.function);
         let entry = self.function.entry_block();
-        let wrapped = self.token.is_some() && map.leaves_early;
+        let wrapped = self.token.is_some() && (map.leaves_early || self.throws_on());
         let inner = wrapped.then(|| {
             let results = self.types.results(self.function.ty()).to_vec();
             let r#type = InstrSeqType::new(self.types, &[], &results);
@@ -111,22 +112,57 @@ impl Body<'_> {
                 seq.if_else(None, open, |_| {});
             });
         }
+        let mut exit = Instrs::new();
+        match (of.hooks, token, self.lap) {
+            (Some(hooks), Some(token), Some(lap)) => {
+                self.add(&mut exit, |seq| hooks.close_or_suspend(seq, token, lap));
+            }
+            _ => self.close(Hook::Exit, &mut exit),
+        }
         match inner {
+            Some(inner) if self.throws_on() => {
+                self.function.block_mut(inner).instrs = body;
+                self.catching(inner, exit, &mut new);
+            }
             Some(inner) => {
                 self.function.block_mut(inner).instrs = body;
                 self.add(&mut new, |seq| {
                     seq.instr(Block { seq: inner });
                 });
+                new.append(&mut exit);
             }
-            None => new.extend(body),
-        }
-        match (of.hooks, token, self.lap) {
-            (Some(hooks), Some(token), Some(lap)) => {
-                self.add(&mut new, |seq| hooks.close_or_suspend(seq, token, lap));
+            None => {
+                new.extend(body);
+                new.append(&mut exit);
             }
-            _ => self.close(Hook::Exit, &mut new),
         }
         self.function.block_mut(entry).instrs = new;
+    }
+
+    /// Exceptions that leave the body are caught and thrown on (rule U5).
+    fn throws_on(&self) -> bool {
+        self.token.is_some() && self.of.plan.throws_on(self.of.info, self.index)
+    }
+
+    /// The body catches everything; behind its exit, what was caught is told and thrown on.
+    fn catching(&mut self, inner: InstrSeqId, mut exit: Instrs, out: &mut Instrs) {
+        let caught = self.function.builder_mut().dangling_instr_seq(ValType::Ref(RefType::EXNREF)).id();
+        let mut body = Instrs::new();
+        self.add(&mut body, |seq| {
+            seq.instr(TryTable { seq: inner, catches: vec![TryTableCatch::CatchAllRef { label: caught }] });
+        });
+        body.append(&mut exit);
+        self.add(&mut body, |seq| {
+            seq.instr(Return {});
+        });
+        self.function.block_mut(caught).instrs = body;
+        self.add(out, |seq| {
+            seq.instr(Block { seq: caught });
+        });
+        self.close(Hook::Unwound, out);
+        self.add(out, |seq| {
+            seq.instr(ThrowRef {});
+        });
     }
 
     fn instruction(

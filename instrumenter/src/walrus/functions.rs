@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use ::walrus::{FunctionBuilder, FunctionId, InstrSeqBuilder, LocalId, Module, ValType};
+use ::walrus::ir::{InstrSeqType, ThrowRef, TryTable, TryTableCatch};
+use ::walrus::{FunctionBuilder, FunctionId, InstrSeqBuilder, LocalId, Module, RefType, ValType};
 use waspect_abi::{ABI_VERSION, Hook};
 
 use super::counters::Counters;
@@ -126,14 +127,35 @@ impl Making<'_> {
     ) -> FunctionId {
         let token = self.module.locals.add(ValType::I32);
         let (counters, hooks) = (self.counters, self.hooks);
+        let throws_on = (open == Hook::Enter && self.plan.throws_on(self.info, index)).then(|| {
+            let (_, results) = self.signature(self.originals.functions[index as usize]);
+            InstrSeqType::new(&mut self.module.types, &[], &results)
+        });
         self.wrap(index, what, |seq, args| {
             if let Some(counted) = counted {
                 counters.count(seq, counted);
             }
             hooks.open(seq, open, index, token);
-            get_all(seq, args);
-            call(seq);
-            hooks.close(seq, close, token);
+            match throws_on {
+                Some(results) => {
+                    seq.block(ValType::Ref(RefType::EXNREF), |caught| {
+                        let mut body = caught.dangling_instr_seq(results);
+                        get_all(&mut body, args);
+                        call(&mut body);
+                        let (seq, label) = (body.id(), caught.id());
+                        caught.instr(TryTable { seq, catches: vec![TryTableCatch::CatchAllRef { label }] });
+                        hooks.close(caught, close, token);
+                        caught.return_();
+                    });
+                    hooks.close(seq, Hook::Unwound, token);
+                    seq.instr(ThrowRef {});
+                }
+                None => {
+                    get_all(seq, args);
+                    call(seq);
+                    hooks.close(seq, close, token);
+                }
+            }
         })
     }
 

@@ -57,7 +57,7 @@ pub fn judge(file: &TestFile<'_>, subject: &str, before: &Run, after: &Run) -> V
     let mut verdict = Verdict {
         events: after.events,
         opened: after.opened,
-        closed_by_guest: after.closes.own + after.closes.unwind,
+        closed_by_guest: after.closes.own + after.closes.unwind + after.closes.unwound,
         closed_by_scope: after.closes.scope,
         ..Verdict::default()
     };
@@ -89,7 +89,7 @@ pub fn judge(file: &TestFile<'_>, subject: &str, before: &Run, after: &Run) -> V
             after.steps.len()
         ));
     }
-    if after.opened != after.closes.own + after.closes.unwind + after.closes.lower + after.closes.scope {
+    if after.opened != after.closes.all() {
         verdict.differences.push(format!(
             "{}/{}: {} frames opened, closed {:?}",
             file.parent(),

@@ -98,7 +98,9 @@ fn run_with(engine: &Engine, file: &TestFile<'_>, subject: &Subject, tape: Optio
     let buffer = file.wast().ok()?;
     let directives = buffer.directives().ok()?;
     let mut script = Script::new(engine, subject).expect("the host modules link");
-    script.store.data_mut().mock.tape = tape;
+    let mock = &mut script.store.data_mut().mock;
+    mock.tape = tape;
+    mock.throws_on = subject.options.as_ref().is_some_and(|options| options.exact_unwind);
     for directive in directives {
         script.step(directive);
     }

@@ -4,6 +4,7 @@ mod conformance;
 mod counters;
 mod dying;
 mod endings;
+mod exact_unwind;
 mod exporting;
 mod governor;
 mod parents;

@@ -1,0 +1,4 @@
+;; RUN: calls exact-unwind
+(module
+  (import "env" "risk" (func $risk))
+  (func $careless (call $risk)))
