@@ -6,9 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
+use waspect_export::to_json_line;
 use waspect_wasmtime::Signal;
 
 /// A file of OTLP/JSON lines. Lines are written as they come: a long run can be read while it goes on.
@@ -26,11 +24,8 @@ impl TraceFile {
 
     /// Writes one encoded request as a line.
     pub fn write(&mut self, signal: Signal, request: &[u8]) -> Result<()> {
-        let line = match signal {
-            Signal::Traces => serde_json::to_string(&ExportTraceServiceRequest::decode(request)?),
-            Signal::Metrics => serde_json::to_string(&ExportMetricsServiceRequest::decode(request)?),
-        }?;
-        writeln!(self.file, "{line}")
+        self.file
+            .write_all(to_json_line(signal, request)?.as_bytes())
             .and_then(|()| self.file.flush())
             .with_context(|| format!("cannot write `{}`", self.path.display()))
     }

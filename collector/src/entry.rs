@@ -26,11 +26,20 @@ pub struct Entry {
     pub body: Bytes,
 }
 
+/// A signal as it is written.
+const fn number(signal: Signal) -> u8 {
+    match signal {
+        Signal::Traces => 1,
+        Signal::Metrics => 2,
+        Signal::Logs => 3,
+    }
+}
+
 impl Entry {
     /// A record's payload.
     pub fn encode(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(HEADER_BYTES + self.body.len());
-        out.put_slice(&[VERSION, self.signal as u8, self.encoding as u8]);
+        out.put_slice(&[VERSION, number(self.signal), self.encoding as u8]);
         out.put_u32_le(self.items);
         out.put_u64_le(self.received_unix_ms);
         out.put_slice(&self.body);
@@ -42,7 +51,7 @@ impl Entry {
         let header: &[u8; HEADER_BYTES] = payload.first_chunk()?;
         let [version, signal, encoding, a, b, c, d, received @ ..] = *header;
         Some(Entry {
-            signal: Signal::ALL.into_iter().find(|known| *known as u8 == signal && version == VERSION)?,
+            signal: Signal::ALL.into_iter().find(|known| number(*known) == signal && version == VERSION)?,
             encoding: [Encoding::Protobuf, Encoding::Json].into_iter().find(|known| *known as u8 == encoding)?,
             items: u32::from_le_bytes([a, b, c, d]),
             received_unix_ms: u64::from_le_bytes(received),

@@ -23,7 +23,6 @@ pub mod health;
 mod intake;
 pub mod log;
 pub mod otlp;
-mod raw;
 mod receive;
 mod serve;
 

@@ -18,9 +18,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("waspect-abi", &[]),
     ("waspect-instrumenter", &["waspect-abi"]),
     ("waspect-recorder", &["waspect-abi"]),
-    ("waspect-export", &["waspect-abi"]),
+    ("waspect-otlp-client", &[]),
+    ("waspect-export", &["waspect-abi", "waspect-otlp-client"]),
     ("waspect-verify", &["waspect-abi"]),
-    ("waspect-collector", &["waspect-abi"]),
+    ("waspect-collector", &["waspect-abi", "waspect-otlp-client"]),
 ];
 
 /// Checks every rule, and says all that is broken.

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::oneshot;
+use waspect_otlp_client::Transport;
 
 use crate::config::ExportConfig;
 use crate::connect::connect;
 use crate::health::Health;
 use crate::queue::{Batch, Queue};
-use crate::transport::Transport;
 use crate::worker::Worker;
 use crate::{Signal, SignalHealth};
 

@@ -22,34 +22,27 @@
 //! This crate knows no recorder and no runtime. It reads no environment variable by itself, prints nothing, and sets nothing
 //! global.
 
-mod answer;
 mod config;
 mod connect;
 pub mod context;
 mod exporter;
-mod grpc;
 mod health;
-mod http;
-mod json;
 pub mod provider;
 mod queue;
 mod report;
 mod retry;
 mod telemetry;
-mod tls;
-mod transport;
 mod worker;
 
-pub use config::{
-    Compression, ConfigError, Endpoint, ExportConfig, Protocol, QueueLimits, Sampler, Temporality, Tls, Warning,
-};
+pub use config::{ConfigError, ExportConfig, QueueLimits, Sampler, Temporality, Warning};
 pub use exporter::{Exporter, Flush, StartError};
 pub use health::{DropReason, Health, SignalHealth};
-pub use json::{JsonError, to_json_line};
 pub use report::{ErrorHandler, ErrorKind, Report};
 pub use retry::RetryPolicy;
 pub use telemetry::HealthMetrics;
-pub use transport::{Answer, Failure, Transport};
+pub use waspect_otlp_client::{
+    Answer, Compression, Endpoint, Failure, JsonError, Protocol, Tls, Transport, to_json_line,
+};
 
 /// How we introduce ourselves to receivers.
 const USER_AGENT: &str = concat!("OTel-OTLP-Exporter-Waspect/", env!("CARGO_PKG_VERSION"));
@@ -72,6 +65,15 @@ impl Signal {
         match self {
             Signal::Traces => "traces",
             Signal::Metrics => "metrics",
+        }
+    }
+}
+
+impl From<Signal> for waspect_otlp_client::Signal {
+    fn from(signal: Signal) -> waspect_otlp_client::Signal {
+        match signal {
+            Signal::Traces => waspect_otlp_client::Signal::Traces,
+            Signal::Metrics => waspect_otlp_client::Signal::Metrics,
         }
     }
 }

@@ -10,8 +10,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
 use waspect_abi::semconv::{self, Instrument, attribute, pipeline};
+use waspect_otlp_client::Protocol;
 
-use crate::config::{ExportConfig, Protocol, Temporality};
+use crate::config::{ExportConfig, Temporality};
 use crate::health::{DropReason, Health, SignalHealth};
 use crate::{Signal, USER_AGENT};
 

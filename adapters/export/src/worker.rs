@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use waspect_otlp_client::{Answer, Failure, Transport};
+
 use crate::Signal;
 use crate::config::{ExportConfig, TIMEOUT_DEFAULT};
 use crate::health::DropReason;
 use crate::queue::{Batch, Fate, Phase, Queue};
 use crate::report::{ErrorKind, Reporter};
 use crate::retry::RetryPolicy;
-use crate::transport::{Answer, Failure, Transport};
 
 /// What one signal's loop is made of.
 pub(crate) struct Worker {

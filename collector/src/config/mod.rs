@@ -237,6 +237,15 @@ pub enum Compression {
 pub struct ClientTls {
     /// None: plain text.
     pub insecure: bool,
+    /// PEM certificates to trust instead of the system's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate chain in PEM, for endpoints that ask for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// Its private key in PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
 }
 
 /// How attempts are made again.

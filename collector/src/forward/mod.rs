@@ -3,9 +3,6 @@
 //! The log is the queue: what an endpoint has not taken waits on disk, through restarts. Only two things end the wait for a yes: the
 //! endpoint refuses for good, or the log lets go of the request; both are counted.
 
-mod answer;
-mod grpc;
-mod http;
 mod retry;
 mod transport;
 
@@ -21,9 +18,8 @@ use crate::entry::Entry;
 use crate::health::{ExporterHealth, Health};
 use crate::log::{Log, Reader, Record};
 use crate::otlp::Signal;
-use answer::Answer;
 use retry::wait;
-use transport::Transport;
+use transport::{Transport, Verdict};
 
 pub use transport::ConnectError;
 
@@ -124,7 +120,7 @@ impl Forwarder {
     }
 
     /// Reads on, beside the threads that send.
-    async fn read(&self, mut reader: Reader) -> (Reader, io::Result<Vec<Record>>) {
+    async fn read(&mut self, mut reader: Reader) -> (Reader, io::Result<Vec<Record>>) {
         let (damaged, expired) = (reader.damaged(), reader.expired());
         let reading = tokio::task::spawn_blocking(move || {
             let (mut records, mut bytes) = (Vec::new(), 0);
@@ -164,24 +160,24 @@ impl Forwarder {
         };
         let start = Instant::now();
         for attempt in 1.. {
-            let answer = tokio::select! {
+            let verdict = tokio::select! {
                 () = self.stop.cancelled() => return Err(Ended),
                 answer = tokio::time::timeout(self.exporter.timeout, self.transport.send(entry.signal, request.clone())) => {
-                    answer.unwrap_or(Answer::Later { after: None })
+                    answer.unwrap_or(Verdict::Later { after: None })
                 }
             };
-            let after = match answer {
-                Answer::Accepted { rejected } => {
+            let after = match verdict {
+                Verdict::Taken { rejected } => {
                     let rejected = rejected.min(items);
                     self.health().sent(entry.signal, items - rejected);
                     self.health().dropped("rejected", rejected);
                     return Ok(());
                 }
-                Answer::Refused => {
+                Verdict::Refused => {
                     self.health().dropped("refused", items);
                     return Ok(());
                 }
-                Answer::Later { after } => after,
+                Verdict::Later { after } => after,
             };
             let Some(wait) = wait(&self.exporter.retry_on_failure, attempt, start.elapsed(), after, rand::random())
             else {
@@ -198,7 +194,7 @@ impl Forwarder {
         unreachable!("attempts do not run out before time does")
     }
 
-    async fn keep(&self, position: u64, kept: &mut (u64, Instant)) {
+    async fn keep(&mut self, position: u64, kept: &mut (u64, Instant)) {
         if position != kept.0 {
             // If it fails the old one stays, and so much is sent twice.
             let _ = self.log.keep_positions(vec![(self.name.clone(), position)]).await;

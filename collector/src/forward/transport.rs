@@ -1,20 +1,16 @@
-//! From an exporter's settings to what speaks its protocol.
+//! From an exporter's settings to what speaks its protocol, and from what an endpoint says to what becomes of the request.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
-use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
+use waspect_otlp_client::{Answer, Endpoint, Failure, Protocol, Tls, connect};
 
-use super::answer::Answer;
-use super::grpc::Grpc;
-use super::http::Http;
-use crate::config::{Exporter, is_http};
+use crate::config::{self, Exporter, is_http};
 use crate::otlp::Signal;
 
 /// How we introduce ourselves.
-pub(super) const USER_AGENT: &str = concat!("Waspect-Collector/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT: &str = concat!("Waspect-Collector/", env!("CARGO_PKG_VERSION"));
 
 /// Why an exporter cannot be prepared.
 #[derive(Debug, Error)]
@@ -26,53 +22,104 @@ pub struct ConnectError {
     pub message: String,
 }
 
-/// A way to an endpoint. It connects when it has to send.
-pub(super) enum Transport {
-    Grpc(Box<Grpc>),
-    Http(Box<Http>),
+/// What becomes of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The endpoint has it, but for so many items.
+    Taken { rejected: u64 },
+    /// Not now, or nobody answers.
+    Later { after: Option<Duration> },
+    /// The endpoint will never take it.
+    Refused,
+}
+
+/// The ways to an endpoint, one a signal. They connect when they have to send.
+pub(super) struct Transport {
+    signals: [Box<dyn waspect_otlp_client::Transport>; Signal::ALL.len()],
 }
 
 impl Transport {
     pub fn new(name: &str, exporter: &Exporter) -> Result<Transport, ConnectError> {
-        let made = match is_http(name) {
-            true => Http::new(name, exporter).map(|http| Transport::Http(Box::new(http))),
-            false => Grpc::new(name, exporter).map(|grpc| Transport::Grpc(Box::new(grpc))),
-        };
-        made.map_err(|message| ConnectError { name: name.to_owned(), message })
+        let way = |signal| endpoint(name, exporter, signal).and_then(|to| connect(signal, &to, USER_AGENT));
+        let made = || Ok([way(Signal::Traces)?, way(Signal::Metrics)?, way(Signal::Logs)?]);
+        match made() {
+            Ok(signals) => Ok(Transport { signals }),
+            Err(message) => Err(ConnectError { name: name.to_owned(), message }),
+        }
     }
 
     /// One attempt.
-    pub async fn send(&mut self, signal: Signal, request: Bytes) -> Answer {
-        match self {
-            Transport::Grpc(grpc) => grpc.send(signal, request).await,
-            Transport::Http(http) => http.send(signal, request).await,
-        }
+    pub async fn send(&mut self, signal: Signal, request: Bytes) -> Verdict {
+        let way = match signal {
+            Signal::Traces => &mut self.signals[0],
+            Signal::Metrics => &mut self.signals[1],
+            Signal::Logs => &mut self.signals[2],
+        };
+        verdict(way.export(request).await)
     }
 }
 
-/// The headers of every request.
-pub(super) fn headers(exporter: &Exporter) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in &exporter.headers {
-        let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header name"))?;
-        let value =
-            HeaderValue::try_from(value.reveal()).map_err(|_| format!("the value of `{name}` is not plain ASCII"))?;
-        headers.insert(name, value);
+fn endpoint(name: &str, exporter: &Exporter, signal: Signal) -> Result<Endpoint, String> {
+    let mut url = exporter.url(name).ok_or("its endpoint is no address")?;
+    let protocol = if is_http(name) { Protocol::HttpProtobuf } else { Protocol::Grpc };
+    if protocol == Protocol::HttpProtobuf {
+        url.push_str(signal.http_path());
     }
-    Ok(headers)
+    Ok(Endpoint {
+        url: url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?,
+        protocol,
+        headers: exporter.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
+        timeout: exporter.timeout,
+        compression: match exporter.compression {
+            config::Compression::None => waspect_otlp_client::Compression::None,
+            config::Compression::Gzip => waspect_otlp_client::Compression::Gzip,
+            config::Compression::Zstd => waspect_otlp_client::Compression::Zstd,
+        },
+        tls: Tls {
+            ca_file: exporter.tls.ca_file.clone(),
+            client_certificate_file: exporter.tls.cert_file.clone(),
+            client_key_file: exporter.tls.key_file.clone(),
+        },
+    })
 }
 
-/// TLS with the system's certificates; plain text needs none.
-pub(super) fn tls(url: &str) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    if url.starts_with("https:") {
-        let found = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
-            return Err("the system has no certificates to trust; install them, or set tls.insecure".into());
-        }
+fn verdict(answer: Answer) -> Verdict {
+    match answer {
+        Answer::Accepted { rejected, .. } => Verdict::Taken { rejected },
+        // It said yes, if not in OTLP's words.
+        Answer::NotOtlp(_) => Verdict::Taken { rejected: 0 },
+        Answer::Later { after, .. } => Verdict::Later { after },
+        Answer::Unreachable(_) | Answer::Unanswered(_) => Verdict::Later { after: None },
+        // Not the request's fault: whoever runs this gives the right token, and nothing is lost meanwhile.
+        Answer::Refused(failure) if is_unauthorized(&failure) => Verdict::Later { after: None },
+        Answer::Refused(_) | Answer::Malformed(_) => Verdict::Refused,
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(config.map_err(|error| error.to_string())?.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// By HTTP's status or gRPC's.
+fn is_unauthorized(failure: &Failure) -> bool {
+    matches!(&*failure.cause, "401" | "403" | "Unauthenticated" | "PermissionDenied")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_token_would_mend_waits_and_what_nothing_mends_does_not() {
+        let refused = |cause: &str| verdict(Answer::Refused(Failure::new(cause, "")));
+        let later = Verdict::Later { after: None };
+        for cause in ["401", "403", "Unauthenticated", "PermissionDenied"] {
+            assert_eq!(refused(cause), later, "{cause}");
+        }
+        for cause in ["400", "404", "InvalidArgument", "Unimplemented", "Internal", "ResourceExhausted"] {
+            assert_eq!(refused(cause), Verdict::Refused, "{cause}");
+        }
+        let failure = || Failure::new("connect", "nobody is there");
+        assert_eq!(verdict(Answer::Unreachable(failure())), later);
+        assert_eq!(verdict(Answer::Unanswered(failure())), later);
+        let after = Some(Duration::from_secs(3));
+        assert_eq!(verdict(Answer::Later { after, failure: failure() }), Verdict::Later { after });
+        assert_eq!(verdict(Answer::NotOtlp(failure())), Verdict::Taken { rejected: 0 });
+    }
 }

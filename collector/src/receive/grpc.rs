@@ -15,12 +15,12 @@ use tonic::codec::CompressionEncoding;
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
+use waspect_otlp_client::Raw;
 
 use super::body::{Metered, Room};
 use super::http::success;
 use crate::intake::{Intake, Refusal};
 use crate::otlp::{Encoding, Signal};
-use crate::raw::Raw;
 
 /// What a receiver needs.
 pub(super) struct Receiver {

@@ -6,9 +6,10 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use waspect_abi::semconv::attribute::SERVICE_NAME;
+use waspect_otlp_client::{Compression, Endpoint, Protocol, Tls};
 
 use super::parse::{self, ConfigError, Parsed};
-use super::{Compression, Endpoint, ExportConfig, Protocol, QueueLimits, Sampler, Tls, Warning};
+use super::{ExportConfig, QueueLimits, Sampler, Warning};
 use crate::Signal;
 use crate::report::ErrorHandler;
 use crate::retry::RetryPolicy;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
+use waspect_otlp_client::{Compression, Protocol};
 
-use super::{Compression, Protocol, Sampler, Temporality};
+use super::{Sampler, Temporality};
 
 /// A value that cannot be ignored: telemetry must not go to another place than the one that was meant.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -17,13 +17,11 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, 
 use thiserror::Error;
 use tokio::runtime::{Builder, Handle, Runtime};
 use waspect_abi::semconv::attribute::SERVICE_NAME;
+use waspect_otlp_client::{ANSWER_BYTES_MAX, Compression, Endpoint, HttpClient, Protocol, client, metadata, target};
 
 use super::CarriedIds;
-use crate::answer::ANSWER_BYTES_MAX;
-use crate::config::{self, Compression, Endpoint, ExportConfig, Protocol};
-use crate::http::HttpClient;
-use crate::tls::Credentials;
-use crate::{Signal, StartError, grpc};
+use crate::config::{self, ExportConfig};
+use crate::{Signal, StartError, USER_AGENT};
 
 /// Providers that export by OTLP, with the thread that their connections live on.
 #[derive(Debug)]
@@ -176,17 +174,15 @@ impl Connection {
     }
 
     fn open(endpoint: &Endpoint, runtime: &Handle) -> Result<Connection, String> {
-        let credentials = Credentials::for_endpoint(endpoint)?;
         let protocol = match endpoint.protocol {
             Protocol::Grpc => {
-                let channel = grpc::target(endpoint, credentials.as_ref())?.connect_lazy();
-                return Ok(Connection::Grpc(channel, grpc::metadata(endpoint)?));
+                let channel = target(endpoint, USER_AGENT)?.connect_lazy();
+                return Ok(Connection::Grpc(channel, metadata(endpoint)?));
             }
             Protocol::HttpProtobuf => opentelemetry_otlp::Protocol::HttpBinary,
             Protocol::HttpJson => opentelemetry_otlp::Protocol::HttpJson,
         };
-        let client = crate::http::client(credentials.as_ref())?;
-        let client = Client { client, timeout: endpoint.timeout, runtime: runtime.clone() };
+        let client = Client { client: client(endpoint)?, timeout: endpoint.timeout, runtime: runtime.clone() };
         Ok(Connection::Http(Box::new(client), protocol))
     }
 }

@@ -8,11 +8,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-use crate::config::{Endpoint, Tls};
+use crate::endpoint::{Endpoint, Tls};
 
 /// PEM files that were read and hold what they should.
 #[derive(Debug)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     /// Certificates to trust instead of the system's.
     ca: Option<Vec<u8>>,
     /// Our certificate chain and key.

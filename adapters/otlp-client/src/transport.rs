@@ -7,12 +7,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Carries one encoded request to a peer. Ours speak gRPC and HTTP; a test, or a host with a way of its own, brings another
-/// ([`Exporter::start_with`](crate::Exporter::start_with)).
+use crate::Signal;
+use crate::endpoint::{Endpoint, Protocol};
+use crate::grpc::Grpc;
+use crate::http::{Encoding, Http};
+
+/// Carries one encoded request to a peer. Ours speak gRPC and HTTP; a test, or a host with a way of its own, brings another.
 pub trait Transport: Send + 'static {
     /// Sends a request and waits for what the peer says. Called again with the same bytes to retry. The future is dropped when
     /// the request's time is over.
     fn export(&mut self, request: Bytes) -> Pin<Box<dyn Future<Output = Answer> + Send + '_>>;
+}
+
+/// From an endpoint to what speaks its protocol. Reads what TLS needs and prepares to connect; nothing is sent yet.
+pub fn connect(signal: Signal, endpoint: &Endpoint, user_agent: &str) -> Result<Box<dyn Transport>, String> {
+    Ok(match endpoint.protocol {
+        Protocol::Grpc => Box::new(Grpc::new(signal, endpoint, user_agent)?),
+        Protocol::HttpProtobuf => Box::new(Http::new(signal, endpoint, user_agent, Encoding::Protobuf)?),
+        Protocol::HttpJson => Box::new(Http::new(signal, endpoint, user_agent, Encoding::Json)?),
+    })
 }
 
 /// What became of one attempt.

@@ -4,18 +4,20 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 use tonic::client::Grpc as Client;
-use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::metadata::{MetadataKey, MetadataMap};
+use tonic::codec::CompressionEncoding;
+use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint as Target};
 use tonic::{Code, ConnectError, Request, Status};
 use tonic_types::StatusExt;
 
 use crate::Signal;
 use crate::answer::{ANSWER_BYTES_MAX, from_protobuf};
-use crate::config::{Compression, Endpoint};
+use crate::endpoint::{Compression, Endpoint};
+use crate::http::header_map;
+use crate::raw::Raw;
 use crate::tls::Credentials;
 use crate::transport::{Answer, Failure, Transport};
 
@@ -30,10 +32,10 @@ pub(crate) struct Grpc {
 }
 
 impl Grpc {
-    pub fn new(signal: Signal, endpoint: &Endpoint, credentials: Option<Credentials>) -> Result<Grpc, String> {
+    pub fn new(signal: Signal, endpoint: &Endpoint, user_agent: &str) -> Result<Grpc, String> {
         Ok(Grpc {
             signal,
-            target: target(endpoint, credentials.as_ref())?,
+            target: target(endpoint, user_agent)?,
             metadata: metadata(endpoint)?,
             compression: compression(endpoint.compression),
             client: None,
@@ -57,7 +59,7 @@ impl Grpc {
         }
         let mut request = Request::new(request);
         *request.metadata_mut() = self.metadata.clone();
-        match client.unary(request, PathAndQuery::from_static(method(self.signal)), Raw).await {
+        match client.unary(request, PathAndQuery::from_static(self.signal.grpc_path()), Raw).await {
             Ok(response) => from_protobuf(self.signal, &response.into_inner()),
             Err(status) => answer(&status),
         }
@@ -70,24 +72,19 @@ impl Transport for Grpc {
     }
 }
 
-/// Where to connect, and how.
-pub(crate) fn target(endpoint: &Endpoint, credentials: Option<&Credentials>) -> Result<Target, String> {
+/// Where to connect, and how. Reads what TLS needs.
+pub fn target(endpoint: &Endpoint, user_agent: &str) -> Result<Target, String> {
     let target = Target::from(endpoint.url.clone());
-    let target = target.user_agent(crate::USER_AGENT).map_err(|error| error.to_string())?;
-    match credentials {
+    let target = target.user_agent(user_agent).map_err(|error| error.to_string())?;
+    match Credentials::for_endpoint(endpoint)? {
         Some(credentials) => target.tls_config(credentials.tonic()).map_err(|error| describe(&error)),
         None => Ok(target),
     }
 }
 
 /// The endpoint's headers as gRPC carries them.
-pub(crate) fn metadata(endpoint: &Endpoint) -> Result<MetadataMap, String> {
-    let mut metadata = MetadataMap::new();
-    for (name, value) in &endpoint.headers {
-        let key = MetadataKey::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
-        metadata.insert(key, value.parse().map_err(|_| format!("the value of header `{name}` is not plain ASCII"))?);
-    }
-    Ok(metadata)
+pub fn metadata(endpoint: &Endpoint) -> Result<MetadataMap, String> {
+    header_map(&endpoint.headers).map(MetadataMap::from_headers)
 }
 
 fn compression(compression: Compression) -> Option<CompressionEncoding> {
@@ -95,13 +92,6 @@ fn compression(compression: Compression) -> Option<CompressionEncoding> {
         Compression::None => None,
         Compression::Gzip => Some(CompressionEncoding::Gzip),
         Compression::Zstd => Some(CompressionEncoding::Zstd),
-    }
-}
-
-const fn method(signal: Signal) -> &'static str {
-    match signal {
-        Signal::Traces => "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
-        Signal::Metrics => "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
     }
 }
 
@@ -143,7 +133,7 @@ fn describe_status(status: &Status) -> String {
 }
 
 /// An error and what is behind it, in one line.
-pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
+pub fn describe(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for error in chain(error) {
         let part = error.to_string();
@@ -156,42 +146,4 @@ pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
-}
-
-/// Bytes in, bytes out.
-#[derive(Clone, Copy, Debug)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Raw;
-    type Decoder = Raw;
-
-    fn encoder(&mut self) -> Raw {
-        Raw
-    }
-
-    fn decoder(&mut self) -> Raw {
-        Raw
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
-    }
 }

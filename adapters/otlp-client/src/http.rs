@@ -20,7 +20,7 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::Signal;
 use crate::answer::{ANSWER_BYTES_MAX, from_json, from_protobuf};
-use crate::config::{Compression, Endpoint};
+use crate::endpoint::{Compression, Endpoint};
 use crate::grpc::describe;
 use crate::json::to_json_line;
 use crate::tls::Credentials;
@@ -43,7 +43,7 @@ impl Encoding {
 }
 
 /// The HTTP client that everything here uses.
-pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+pub type HttpClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A pool of connections to one URL.
 pub(crate) struct Http {
@@ -56,24 +56,19 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub fn new(
-        signal: Signal,
-        endpoint: &Endpoint,
-        credentials: Option<Credentials>,
-        encoding: Encoding,
-    ) -> Result<Http, String> {
+    pub fn new(signal: Signal, endpoint: &Endpoint, user_agent: &str, encoding: Encoding) -> Result<Http, String> {
         Ok(Http {
             signal,
             url: endpoint.url.clone(),
-            headers: headers(endpoint, encoding)?,
+            headers: headers(endpoint, user_agent, encoding)?,
             encoding,
             compression: endpoint.compression,
-            client: client(credentials.as_ref())?,
+            client: client(endpoint)?,
         })
     }
 
     async fn post(&self, request: Bytes) -> Answer {
-        let request = match self.request(request) {
+        let request = match self.request(request).await {
             Ok(request) => request,
             Err(message) => return Answer::Malformed(Failure::new("malformed", message)),
         };
@@ -90,13 +85,17 @@ impl Http {
         }
     }
 
-    fn request(&self, request: Bytes) -> Result<Request<Full<Bytes>>, String> {
-        let body = match self.encoding {
-            Encoding::Protobuf => request,
-            Encoding::Json => to_json_line(self.signal, &request).map_err(|error| error.to_string())?.into(),
-        };
-        let body = compress(self.compression, body).map_err(|error| error.to_string())?;
-        let mut request = Request::new(Full::new(body));
+    /// Writes and compresses beside the threads that wait for the network: a request may be large.
+    async fn request(&self, request: Bytes) -> Result<Request<Full<Bytes>>, String> {
+        let (signal, encoding, compression) = (self.signal, self.encoding, self.compression);
+        let body = tokio::task::spawn_blocking(move || {
+            let body = match encoding {
+                Encoding::Protobuf => request,
+                Encoding::Json => to_json_line(signal, &request).map_err(|error| error.to_string())?.into(),
+            };
+            compress(compression, body).map_err(|error| error.to_string())
+        });
+        let mut request = Request::new(Full::new(body.await.map_err(|error| error.to_string())??));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         *request.headers_mut() = self.headers.clone();
@@ -124,9 +123,9 @@ impl Transport for Http {
     }
 }
 
-/// A client for `http`, and with credentials also for `https`.
-pub(crate) fn client(credentials: Option<&Credentials>) -> Result<HttpClient, String> {
-    let config = match credentials {
+/// A client for an endpoint. Reads what TLS needs.
+pub fn client(endpoint: &Endpoint) -> Result<HttpClient, String> {
+    let config = match Credentials::for_endpoint(endpoint)? {
         Some(credentials) => credentials.rustls()?,
         None => crate::tls::no_trust(),
     };
@@ -134,14 +133,22 @@ pub(crate) fn client(credentials: Option<&Credentials>) -> Result<HttpClient, St
     Ok(Client::builder(TokioExecutor::new()).build(connector))
 }
 
-fn headers(endpoint: &Endpoint, encoding: Encoding) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    headers.insert(USER_AGENT, HeaderValue::from_static(crate::USER_AGENT));
-    for (name, value) in &endpoint.headers {
+/// Headers that a user wrote down.
+pub fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
         let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header name"))?;
         let value =
             HeaderValue::try_from(value).map_err(|_| format!("the value of header `{name}` is not plain ASCII"))?;
-        headers.insert(name, value);
+        map.insert(name, value);
+    }
+    Ok(map)
+}
+
+fn headers(endpoint: &Endpoint, user_agent: &str, encoding: Encoding) -> Result<HeaderMap, String> {
+    let mut headers = header_map(&endpoint.headers)?;
+    if !headers.contains_key(USER_AGENT) {
+        headers.insert(USER_AGENT, HeaderValue::try_from(user_agent).map_err(|error| error.to_string())?);
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
     match endpoint.compression {

@@ -1,5 +1,6 @@
 //! What a receiver says in OTLP's own words: the response messages of the Export services. It knows no transport.
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
@@ -9,13 +10,14 @@ use crate::Signal;
 use crate::transport::{Answer, Failure, printable};
 
 /// How many bytes of an answer are read: a receiver has little to say.
-pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 10;
+pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// An acknowledgement in protobuf.
 pub(crate) fn from_protobuf(signal: Signal, body: &[u8]) -> Answer {
     let partial = match signal {
         Signal::Traces => ExportTraceServiceResponse::decode(body).map(Partial::from),
         Signal::Metrics => ExportMetricsServiceResponse::decode(body).map(Partial::from),
+        Signal::Logs => ExportLogsServiceResponse::decode(body).map(Partial::from),
     };
     accepted(partial)
 }
@@ -25,6 +27,7 @@ pub(crate) fn from_json(signal: Signal, body: &[u8]) -> Answer {
     let rejected = match signal {
         Signal::Traces => "rejectedSpans",
         Signal::Metrics => "rejectedDataPoints",
+        Signal::Logs => "rejectedLogRecords",
     };
     accepted(serde_json::from_slice::<Map<String, Value>>(body).map(|response| {
         let partial = response.get("partialSuccess");
@@ -49,7 +52,7 @@ fn accepted<E: std::fmt::Display>(partial: Result<Partial, E>) -> Answer {
     }
 }
 
-/// The partial success of either signal; all zero when there is none.
+/// The partial success of any signal; all zero when there is none.
 struct Partial {
     rejected: i64,
     message: String,
@@ -66,5 +69,12 @@ impl From<ExportMetricsServiceResponse> for Partial {
     fn from(response: ExportMetricsServiceResponse) -> Partial {
         let partial = response.partial_success.unwrap_or_default();
         Partial { rejected: partial.rejected_data_points, message: partial.error_message }
+    }
+}
+
+impl From<ExportLogsServiceResponse> for Partial {
+    fn from(response: ExportLogsServiceResponse) -> Partial {
+        let partial = response.partial_success.unwrap_or_default();
+        Partial { rejected: partial.rejected_log_records, message: partial.error_message }
     }
 }
