@@ -3,6 +3,7 @@
 //! It validates as well, under all features: what is injected could make an invalid module valid (a local that did not exist
 //! does now), and everything behind this stage may rely on indices.
 
+pub(crate) mod asyncify;
 mod bodies;
 mod features;
 pub(crate) mod go;
@@ -15,6 +16,7 @@ mod references;
 pub(crate) mod sections;
 mod slots;
 mod sources;
+mod switching;
 mod symbols;
 
 use std::ops::Range;
@@ -25,6 +27,7 @@ use waspect_abi::BuildId;
 use crate::Error;
 use crate::options::Options;
 
+pub use asyncify::Asyncify;
 pub use bodies::BodyFacts;
 pub use features::minimal_features;
 pub use go::Go;
@@ -32,6 +35,7 @@ pub use names::NameSource;
 pub(crate) use references::in_section;
 pub(crate) use sections::stands_before;
 pub use sources::Source;
+pub use switching::Switching;
 
 /// Longest module that engines take, in bytes.
 pub const MODULE_BYTES_MAX: usize = 1 << 30;
@@ -75,6 +79,8 @@ pub struct ModuleInfo {
     pub producers: Vec<(String, String, String)>,
     /// What is known where Go's compiler made it.
     pub go: Option<Go>,
+    /// What is known where Asyncify made it.
+    pub asyncify: Option<Asyncify>,
     /// True where names were kept for functions as such: by a name section, symbols, or Go's own table.
     pub has_names: bool,
     /// Paths of the source files in which functions begin, from debug information; each once.
@@ -253,6 +259,9 @@ impl ModuleInfo {
         sources::read(&mut info, module);
         bodies.map_err(|error| error.named(|index| info.function_name(index)))?;
         info.go = go::read(&info, module);
+        if info.go.is_none() {
+            info.asyncify = asyncify::read(&info, module);
+        }
         if let Some(symbols) = &options.symbols {
             symbols::read(&mut info, module, &symbols.0, options.threads)?;
         }

@@ -356,7 +356,7 @@ impl Plan {
         } else if hooked > COUNTERS_MAX {
             self.warnings.push(Warning::ManyCounters { functions: hooked });
         }
-        if self.mode == Mode::Ring && info.go.is_some() {
+        if self.mode == Mode::Ring && info.has_stacks() {
             self.warnings.push(Warning::Fragments);
         }
         if !info.has_names {
@@ -465,8 +465,8 @@ impl fmt::Display for Warning {
             }
             Warning::Inexact(why) => write!(f, "--exact-unwind changes nothing: {why}"),
             Warning::Fragments => f.write_str(
-                "Go's functions return when their goroutine waits, and are called again to go on: in mode ring each time is one more call; \
-                 use --mode calls",
+                "the module's functions return when their stack waits, and are called again to go on (of Go, by Asyncify): in mode ring each \
+                 time is one more call; use --mode calls",
             ),
             Warning::NoNames => f.write_str(
                 "the module has no names: functions show up as exports, table slots and numbers; --symbols FILE names them",

@@ -40,11 +40,11 @@ mod types;
 
 use std::collections::{HashMap, HashSet};
 
-use ::walrus::{FunctionId, MemoryId, Module, ModuleConfig, RawCustomSection};
+use ::walrus::{FunctionId, InstrSeqBuilder, MemoryId, Module, ModuleConfig, RawCustomSection};
 use waspect_abi::manifest::Mode;
 use waspect_abi::{MANIFEST_SECTION, Manifest};
 
-use crate::info::ModuleInfo;
+use crate::info::{ModuleInfo, Switching};
 use crate::options::Placement;
 use crate::plan::Plan;
 
@@ -168,6 +168,18 @@ impl<'a> Rewriting<'a> {
             host_calls,
             allocators,
             references,
+        }
+    }
+}
+
+impl Rewriting<'_> {
+    /// One more call of a function, or of an import: of one that Asyncify goes on with, only where it begins.
+    fn count(&self, seq: &mut InstrSeqBuilder<'_>, index: u32) {
+        match self.info.switching(index) {
+            Some(Switching::Asyncify(cells)) => {
+                self.counters.count_unless_rewinding(seq, index, self.originals.globals[cells.state as usize]);
+            }
+            Some(Switching::Go) | None => self.counters.count(seq, index),
         }
     }
 }

@@ -55,10 +55,27 @@ pub enum Hook {
 pub mod way {
     /// The call ends.
     pub const ENDED: u32 = 0;
-    /// The call is suspended: another activation of its function goes on with it. Any value that is not listed means this.
+    /// The call is suspended: another activation of its function goes on with it. Any value that is not listed means this as well, and
+    /// names the stack, whatever the call began on.
     pub const SUSPENDED: u32 = 1;
     /// The call had not begun: another activation of its function begins it.
     pub const NOT_BEGUN: u32 = 2;
+}
+
+/// Where an activation begins or goes on: the second argument of [`Hook::EnterOrResume`] (rules L3 and L6).
+pub mod point {
+    /// The call begins.
+    pub const BEGINNING: u32 = 0;
+    /// The whole stack goes on, from its outermost function. Any other value but 0: the innermost.
+    pub const REWINDING: u32 = u32::MAX;
+}
+
+/// How a stack is named: the third argument of [`Hook::EnterOrResume`].
+pub mod stack {
+    /// Not yet: it gets its name when it is suspended.
+    pub const UNNAMED: u32 = u32::MAX;
+    /// Set in such a name, so that it is no [`way`](super::way) that is listed.
+    pub const NAME_BITS: u32 = 3;
 }
 
 impl Hook {

@@ -22,4 +22,4 @@ pub mod table;
 pub mod trap;
 pub mod wasi;
 
-pub use waspect_verify::{counters, engine, facts, hooks, host, mock, random, rings, tape};
+pub use waspect_verify::{counters, engine, facts, hooks, host, mock, random, rings, stacks, tape};

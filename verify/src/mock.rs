@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use waspect_abi::hooks::way;
+use waspect_abi::hooks::{point, stack, way};
 use waspect_abi::ring::{self, Record};
 use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Hook};
 
@@ -330,7 +330,13 @@ impl Mock {
             ));
         }
         let begins = match caller {
-            Some(_) if point == 0 => true,
+            Some(_) if point == point::BEGINNING => true,
+            _ if stack == stack::UNNAMED => true,
+            _ if point == point::REWINDING => {
+                let base = self.instance(func).map_or(0, |instance| instance.base);
+                self.stacks.rewind(base, func, stack);
+                false
+            }
             _ => {
                 let base = self.instance(func).map_or(0, |instance| instance.base);
                 self.stacks.arrive(base, func, point, place)
@@ -348,7 +354,7 @@ impl Mock {
     pub fn exit_or_suspend(&mut self, token: u32, how: u32) {
         let Some(at) = self.find(Hook::ExitOrSuspend, FrameKind::Call, token, how.into()) else { return };
         let Frame { func, place, .. } = self.frames[at];
-        if how > way::NOT_BEGUN {
+        if how > way::NOT_BEGUN && how & stack::NAME_BITS != stack::NAME_BITS {
             self.fault(format!("{} ends in way {how} (L4)", self.show(func)));
         }
         if how == way::ENDED && self.stacks.is_leaving() {

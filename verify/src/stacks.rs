@@ -2,7 +2,7 @@
 //!
 //! It shares no code with the recorder: there frames move between a lane and a table, here a list a stack says who waits.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use waspect_abi::hooks::way;
 
@@ -43,6 +43,8 @@ pub struct Stacks {
     waiting: HashMap<(u32, u32), Vec<Waiting>>,
     /// Those that were suspended one after the other just now, innermost first.
     leaving: Vec<Waiting>,
+    /// Those of a stack that goes on as a whole which were not yet gone on with, outermost first.
+    rewinding: VecDeque<Waiting>,
     base: u32,
     laps: Laps,
 }
@@ -63,7 +65,21 @@ impl Stacks {
                 self.laps.left += self.leaving.len() as u64;
                 self.leaving.clear();
             }
-            _ => self.leaving.push(Waiting { func, place }),
+            way::SUSPENDED => self.leaving.push(Waiting { func, place }),
+            name => self.leaving.push(Waiting { func, place: Place { stack: name, height: 0 } }),
+        }
+    }
+
+    /// An activation goes on of which the whole stack does, from the outermost on.
+    pub fn rewind(&mut self, base: u32, func: u32, stack: u32) {
+        self.settle();
+        if self.rewinding.is_empty() {
+            self.rewinding = self.waiting.remove(&(base, stack)).unwrap_or_default().into();
+        }
+        match self.rewinding.pop_front() {
+            None => self.laps.in_the_middle += 1,
+            Some(next) if next.func == func => self.laps.resumed += 1,
+            Some(_) => self.laps.fragments += 1,
         }
     }
 

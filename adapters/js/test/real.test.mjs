@@ -89,6 +89,34 @@ for (const kind of ["release", "debug"]) {
     }, 10_000));
 }
 
+test("QuickJS whose host functions are promises, by Asyncify", () =>
+  same("quickjs-asyncify", async (wasmBinary) => {
+    const { newQuickJSAsyncWASMModuleFromVariant, newVariant } = packages("quickjs-emscripten-core");
+    const variant = packages("@jitl/quickjs-wasmfile-release-asyncify");
+    const quickjs = await newQuickJSAsyncWASMModuleFromVariant(newVariant(variant.default ?? variant, { wasmBinary }));
+    const vm = quickjs.newContext();
+    const host = vm.newAsyncifiedFunction("host", async (value) => {
+      const number = vm.getNumber(value);
+      await new Promise((resolve) => setTimeout(resolve));
+      return vm.newNumber(number + 1);
+    });
+    vm.setProp(vm.global, "host", host);
+    host.dispose();
+    const results = [];
+    for (const code of [
+      "let s = 0; for (let i = 0; i < 50; i += 1) s += host(i) * 2; s",
+      "(function f(n) { return n < 2 ? host(n) : f(n - 1) + f(n - 2) })(8)",
+      "JSON.stringify([3, 1, 2].map((n) => host(n)).sort())",
+    ]) {
+      const result = await vm.evalCodeAsync(code);
+      const handle = result.error ?? result.value;
+      results.push(vm.dump(handle));
+      handle.dispose();
+    }
+    vm.dispose();
+    return results;
+  }, 10_000));
+
 test("SHA-256, by AssemblyScript", () =>
   same("as-sha256", async (bytes) => {
     const { instance } = await WebAssembly.instantiate(bytes, { env: { abort() { throw new Error("abort"); } } });

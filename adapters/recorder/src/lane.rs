@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::Parent;
 use crate::frame::Frame;
+use crate::rewinding::Rewound;
 use crate::ring::Open;
 use crate::spans::Root;
 use crate::stacks::{Active, Place};
@@ -26,6 +27,8 @@ pub(crate) struct Lane {
     pub(crate) places: Vec<Place>,
     /// Stacks of the guest's whose frames are here, outermost first.
     pub(crate) stacks: Vec<Active>,
+    /// Frames that came back as a whole, and are gone on with one after the other.
+    pub(crate) rewound: Rewound,
 }
 
 /// The lanes that are not current and not empty, by id.

@@ -13,6 +13,7 @@
 extern crate alloc;
 
 mod aggregator;
+mod attaching;
 mod calls;
 mod catalog;
 mod clock;
@@ -45,6 +46,7 @@ mod profile;
 mod recorder;
 mod resource;
 mod resuming;
+mod rewinding;
 mod ring;
 mod scope;
 mod series;

@@ -6,29 +6,29 @@
 
 use alloc::vec::Vec;
 
-use waspect_abi::hooks::way;
+use waspect_abi::hooks::{point, stack, way};
 use waspect_abi::semconv::DropReason;
 
 use crate::calls::Closing;
 use crate::frame::{Frame, flag};
-use crate::stacks::{Active, Key, Place, Suspended};
+use crate::stacks::{Key, Place, Suspended};
 use crate::{Outcome, Recorder, Timestamp, tree};
 
 /// Frames that have left the lane one after the other, innermost first, and whose callers may leave next.
 #[derive(Debug, Default)]
 pub(crate) struct Leaving {
-    frames: Vec<(Frame, Place)>,
+    pub(crate) frames: Vec<(Frame, Place)>,
     /// When the first of them left.
-    since: u64,
+    pub(crate) since: u64,
     /// Where the last of them stood, and how many frames had been opened then.
-    depth: usize,
-    sequence: u64,
+    pub(crate) depth: usize,
+    pub(crate) sequence: u64,
     /// What leaves had not begun: it will begin again.
     begins_again: bool,
 }
 
 impl Leaving {
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty() && !self.begins_again
     }
 
@@ -46,6 +46,7 @@ impl Recorder {
         let now = self.clock.read(now);
         let place = Place { stack, height };
         match self.lane.frames.last() {
+            _ if stack == stack::UNNAMED || point == point::REWINDING => self.enter_or_rewind(now, func, point, stack),
             // A plain call: its caller is on the engine's stack, whatever stack of the guest's it works on.
             Some(caller) if point == 0 && caller.is(flag::STACKED) && self.leaving.is_empty() => {
                 let token = self.open_call(now, func);
@@ -69,7 +70,8 @@ impl Recorder {
                 self.close_call(now, token);
             }
             way::NOT_BEGUN => self.take_back(now, token),
-            _ => self.suspend(now, token),
+            way::SUSPENDED => self.suspend(now, token),
+            name => self.save(now, token, name),
         }
     }
 
@@ -117,7 +119,7 @@ impl Recorder {
         let waited = self.close_gone(now, key, point, place);
         let again = self.stacks.begins_again(key);
         self.stacks.set_begins_again(key, false);
-        self.bring_root(key);
+        self.bring_root(now, key);
         let floor = flag::STACKED | flag::FLOOR;
         let caller = match self.stacks.top(key) {
             Some(top) if point != 0 && top.frame.function == function => return self.bring_back(now, key, waited),
@@ -233,7 +235,7 @@ impl Recorder {
 
     /// The frame that a closing hook names, once what stands above it is closed. None: it never stood on a stack of the guest's, and
     /// is closed, too.
-    fn uncover(&mut self, now: u64, depth: usize) -> Option<Frame> {
+    pub(crate) fn uncover(&mut self, now: u64, depth: usize) -> Option<Frame> {
         self.close_above(now, depth + 1, &Closing::Unwound);
         let frame = self.lane.frames[depth];
         if !frame.is(flag::STACKED) {
@@ -244,7 +246,7 @@ impl Recorder {
     }
 
     /// The frame on top leaves the lane; its caller may leave next.
-    fn leave(&mut self, now: u64, depth: usize, frame: &Frame) {
+    pub(crate) fn leave(&mut self, now: u64, depth: usize, frame: &Frame) {
         (self.leaving.depth, self.leaving.sequence) = (depth, self.sequence);
         self.lane.frames.truncate(depth);
         if frame.is(flag::FLOOR) {
@@ -295,110 +297,5 @@ impl Recorder {
             self.place_top(place, 0);
         }
         self.close_above(since, depth, &Closing::Unwound);
-    }
-
-    /// A stack comes onto the lane.
-    fn attach(&mut self, now: u64, key: Key) {
-        let is_deep = self.stacks.depth(key) > 0;
-        self.lane.stacks.push(Active { key, arrived: now, is_deep, root: None, root_at: 0 });
-    }
-
-    /// The last frame of a stack has left the lane, for good or not: what called it there pays for the time.
-    pub(crate) fn detach(&mut self, now: u64) {
-        self.put_root_away(now);
-        let Some(active) = self.lane.stacks.pop() else { return };
-        match self.stacks.top(active.key) {
-            Some(top) => top.since = top.since.or(Some(now)),
-            None => self.stacks.forget_empty(active.key),
-        }
-        self.measure_room();
-        if let Some(caller) = self.lane.frames.last_mut() {
-            caller.callees = caller.callees.wrapping_add(now.saturating_sub(active.arrived));
-        }
-    }
-
-    /// The ancestors of a floor that failed: they are suspended, and nobody will go on with them.
-    pub(crate) fn fail_stack(&mut self, now: u64, closing: &Closing) {
-        let Some(active) = self.lane.stacks.last().copied() else { return };
-        let Closing::Failed { failure, .. } = closing else { return };
-        let closing = Closing::Failed { failure: failure.clone(), exception: false };
-        while self.stacks.depth(active.key) > active.root_at {
-            self.close_suspended(now, active.key, &closing);
-        }
-    }
-
-    /// Closes the innermost suspended frame of the stack that is on the lane last.
-    fn close_suspended(&mut self, now: u64, key: Key, closing: &Closing) {
-        self.bring_root(key);
-        let Some(mut gone) = self.stacks.pop(key) else { return };
-        gone.frame.flags |= flag::FLOOR;
-        let waited = gone.since.map_or(0, |since| now.saturating_sub(since));
-        gone.frame.callees = gone.frame.callees.wrapping_add(waited);
-        self.lane.frames.push(gone.frame);
-        self.close_frame(now, closing);
-    }
-
-    /// The root of what is suspended innermost comes onto the lane, where spans are offered to it.
-    fn bring_root(&mut self, key: Key) {
-        if let Some(active) = self.lane.stacks.last_mut().filter(|active| active.root.is_none())
-            && let Some((at, root)) = self.stacks.take_root(key)
-        {
-            (active.root, active.root_at) = (Some(root.sequence), at);
-            self.lane.roots.push(root);
-        }
-    }
-
-    /// The root of the last stack leaves the lane; it ends where its stack has no frame of it any more.
-    fn put_root_away(&mut self, now: u64) {
-        let Some(active) = self.lane.stacks.last_mut().filter(|active| active.root.is_some()) else { return };
-        active.root = None;
-        let (key, at) = (active.key, active.root_at);
-        let Some(root) = self.lane.roots.pop() else { return };
-        if let Some(root) = self.stacks.put_root(key, at, root) {
-            self.lane.roots.push(root);
-            self.end_root(now);
-        }
-    }
-
-    /// A floor closed: what it took is its caller's, which is suspended.
-    pub(crate) fn give_to_stack(&mut self, duration: u64, frame: &Frame) {
-        let Some(key) = self.lane.stacks.last().map(|active| active.key) else { return };
-        if let Some(caller) = self.stacks.top(key) {
-            caller.frame.callees = caller.frame.callees.wrapping_add(duration);
-            caller.frame.allocated = caller.frame.allocated.wrapping_add(frame.allocated);
-        }
-    }
-
-    /// Where the frame on top began, and flags that it gets.
-    #[inline]
-    fn place_top(&mut self, place: Place, flags: u16) {
-        let Some(depth) = self.lane.frames.len().checked_sub(1) else { return };
-        if self.lane.places.len() <= depth {
-            self.lane.places.resize(depth + 1, Place::default());
-        }
-        self.lane.places[depth] = place;
-        let frame = &mut self.lane.frames[depth];
-        frame.flags |= flags;
-        if frame.is(flag::OUTERMOST)
-            && let Some(active) = self.lane.stacks.last().filter(|active| active.is_deep)
-            && self.stacks.has_outermost(active.key, frame.function)
-        {
-            frame.flags &= !flag::OUTERMOST;
-        }
-    }
-
-    /// Room for all that stacks of the guest's may need: at the first hook that speaks of one (H1).
-    fn reserve_for_stacks(&mut self) {
-        let limits = &self.config.limits;
-        let more = |list: usize| limits.depth_max.saturating_sub(list);
-        self.stacks.reserve(limits.depth_max, limits.lanes_max);
-        self.leaving.frames.reserve(more(self.leaving.frames.len()));
-        self.lane.places.reserve(more(self.lane.places.len()));
-        self.lane.stacks.reserve(limits.lanes_max.saturating_sub(self.lane.stacks.len()));
-    }
-
-    pub(crate) fn measure_room(&mut self) {
-        let taken = self.parked.frames() + self.stacks.len();
-        self.depth_max = if self.lane.refused { 0 } else { self.config.limits.depth_max.saturating_sub(taken) };
     }
 }

@@ -133,18 +133,23 @@ impl Recorder {
     /// Opens the root of a stack of the guest's, with the next frame. It continues the trace of the call from the host that runs, but
     /// not as a part of it: others run in between. False: there was no need for one.
     pub(crate) fn open_stack_root(&mut self, now: u64) -> bool {
-        let outer = self.lane.roots.iter().rev().find(|root| !root.of_stack);
-        let Some(outer) = outer.filter(|_| !self.begins_root()) else {
-            self.open_root(now);
-            return self.is_new_root();
-        };
+        if !self.begins_root() && self.open_root_of_stack(self.sequence, now) {
+            return true;
+        }
+        self.open_root(now);
+        self.is_new_root()
+    }
+
+    /// The same with a frame that is open already, where there is a root to continue.
+    pub(crate) fn open_root_of_stack(&mut self, sequence: u64, started: u64) -> bool {
+        let Some(outer) = self.lane.roots.iter().rev().find(|root| !root.of_stack) else { return false };
         let mut trace = outer.trace.clone();
         let (sampled, identified) = (outer.sampled, outer.identified);
         if let (true, Some(ids)) = (identified, &self.ids) {
             trace.parent = ids.span(outer.sequence);
         }
         let mut root = self.spare_roots.pop().unwrap_or_default();
-        root.restart(trace, self.sequence, now);
+        root.restart(trace, sequence, started);
         (root.sampled, root.identified, root.of_stack) = (sampled, identified, true);
         self.lane.roots.push(root);
         true

@@ -1,9 +1,10 @@
-//! Stacks of a guest that make no sense (rules L3 to L8): nothing panics, memory stays bounded, and every frame closes once.
+//! Stacks of a guest that make no sense (rules L3 to L11): nothing panics, memory stays bounded, and every frame closes once.
 
 mod support;
 
 use support::memory::resident_bytes;
 use support::random::Random;
+use waspect_abi::hooks::{point, stack};
 use waspect_recorder::{Aggregator, Config, DropReason, Outcome, Recorder, Resource, Timestamp};
 
 const CALLS: u64 = 3_000_000;
@@ -33,11 +34,18 @@ fn stacks_that_make_no_sense_are_survived_and_every_frame_closes_once() {
                 let id = base + random.below(8) as u32;
                 let point = if number & 0xc0 == 0 { random.next() as u32 } else { 0 };
                 let stack = if wild { random.next() as u32 } else { random.below(6) as u32 };
+                // Half of them are of stacks that get their names late, and go on as a whole.
+                let (point, stack) = match (number & 0x100_0000 == 0, point) {
+                    (true, 0) => (0, stack::UNNAMED),
+                    (true, _) => (point::REWINDING, stack | stack::NAME_BITS),
+                    (false, point) => (point, stack),
+                };
                 went_on += u64::from(point != 0);
                 tokens[slot] = (id, recorder.enter_or_resume(now, id, point, stack, random.below(2_000) as u32));
             }
             5..=7 => recorder.exit_or_suspend(now, token, 0),
-            8..=11 => recorder.exit_or_suspend(now, token, 1),
+            8..=9 => recorder.exit_or_suspend(now, token, 1),
+            10..=11 => recorder.exit_or_suspend(now, token, random.below(6) as u32 | stack::NAME_BITS),
             12 => recorder.exit_or_suspend(now, token, if wild { random.next() as u32 } else { 2 }),
             13 => tokens[slot] = (id, recorder.enter(now, base + random.below(8) as u32)),
             14 if number >> 20 & 31 == 0 => recorder.lane(random.below(3) as u32),

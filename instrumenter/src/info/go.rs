@@ -57,7 +57,7 @@ pub(super) fn read(info: &ModuleInfo, module: &[u8]) -> Option<Go> {
 }
 
 /// `(place to go on: i32) -> (is it left?: i32)`. What is exported is called by hosts, which know of neither.
-fn has_shape(info: &ModuleInfo, index: u32) -> bool {
+pub(super) fn has_shape(info: &ModuleInfo, index: u32) -> bool {
     let function = &info.functions[index as usize];
     let shape = info
         .function_type(index)
@@ -66,11 +66,6 @@ fn has_shape(info: &ModuleInfo, index: u32) -> bool {
 }
 
 impl ModuleInfo {
-    /// True for a function that may be left before its call has ended, and gone on with.
-    pub fn is_resumable(&self, index: u32) -> bool {
-        self.go.is_some() && has_shape(self, index)
-    }
-
     /// True where a call of `callee` in `caller` means that `caller` has not begun.
     pub(crate) fn asks_for_stack(&self, caller: u32, callee: u32) -> bool {
         let asked =

@@ -134,6 +134,7 @@ impl<'a> Reading<'a> {
             start: None,
             producers: Vec::new(),
             go: None,
+            asyncify: None,
             has_names: false,
             files: Vec::new(),
         };

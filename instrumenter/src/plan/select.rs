@@ -137,7 +137,7 @@ pub(super) fn has_room(mode: Mode, params: u32, body: &Body, resumable: bool) ->
 fn body_bytes_at_most(body: &Body, site: u32, call: u32) -> u32 {
     let facts = &body.facts;
     body.range.len() as u32
-        + 64
+        + 128
         + 3 * site
         + site * (facts.tail_calls + facts.handlers + facts.grows)
         + 30 * facts.news

@@ -11,7 +11,7 @@ use super::hooks::{Frame, Hooks, Lap, Opening};
 use super::layout::{Layout, Target};
 use crate::code_map::{Move, Moves};
 use crate::error::Place;
-use crate::info::{Body, BodyFacts, ModuleInfo};
+use crate::info::{Body, BodyFacts, ModuleInfo, Switching};
 use crate::mutants::Mutant;
 use crate::plan::Plan;
 use crate::sites::{Site, Sites};
@@ -111,6 +111,8 @@ struct Job {
     facts: BodyFacts,
     /// The locals of the frame, where the body has hooks.
     frame: Option<Frame>,
+    /// How it is told as left and gone on with.
+    told: Option<Switching>,
     /// The locals more of a function that is told as left or gone on with.
     lap: Option<Lap>,
     /// The first of the scratch locals of `memory.grow`: two for each width that the body uses.
@@ -187,6 +189,7 @@ impl<'a> BodyWriter<'a> {
         let grows = self.plan.hooks_grow(self.info, index);
         let news = self.plan.hooks_new(self.info, index);
         let params = self.info.function_type(index).map_or(0, |r#type| r#type.params.len() as u32);
+        let told = self.info.switching(index).filter(|_| hooked && self.plan.tells_stacks(self.info, index));
         let mut next = params + facts.locals;
         let mut place = |wanted: bool, count: u32| {
             wanted.then(|| {
@@ -198,7 +201,8 @@ impl<'a> BodyWriter<'a> {
             index,
             facts,
             frame: place(hooked, self.frame_locals()).map(Frame::at),
-            lap: place(hooked && self.plan.tells_stacks(self.info, index), Lap::LOCALS).map(Lap::at),
+            lap: place(told == Some(Switching::Go), Lap::LOCALS).map(Lap::at),
+            told,
             scratch_32: place(grows && facts.grows_32, 2),
             scratch_64: place(grows && facts.grows_64, 2),
             crossing,
@@ -261,17 +265,17 @@ impl<'a> BodyWriter<'a> {
         }
         match job.frame {
             Some(frame) => {
-                let opening = match (job.lap, self.info.is_resumable(job.index)) {
-                    (Some(_), _) => Opening::ResumableTold,
-                    (None, true) => Opening::Resumable,
-                    (None, false) => Opening::Enter,
+                let opening = match (job.told, self.info.switching(job.index)) {
+                    (Some(switching), _) => Opening::ResumableTold(switching),
+                    (None, Some(switching)) => Opening::Resumable(switching),
+                    (None, None) => Opening::Enter,
                 };
                 self.injected_blocks += self.hooks.enter_gated(&mut sink, job.index, frame, opening);
             }
-            None if self.plan.is_hooked(job.index) && self.info.is_resumable(job.index) => {
-                self.hooks.count_beginning(&mut sink, job.index)
-            }
-            None if self.plan.is_hooked(job.index) => self.hooks.count(&mut sink, job.index),
+            None if self.plan.is_hooked(job.index) => match self.info.switching(job.index) {
+                Some(switching) => self.hooks.count_beginning(&mut sink, job.index, switching),
+                None => self.hooks.count(&mut sink, job.index),
+            },
             None => {}
         }
         if let Some(block_type) = block_type {
@@ -420,9 +424,10 @@ impl<'a> BodyWriter<'a> {
         if let Some(frame) = job.frame
             && !self.plan.seed.is(Mutant::ExitMissedAtEnd)
         {
-            match job.lap {
-                Some(lap) => self.hooks.close_or_suspend(&mut sink, frame, lap),
-                None => drop(self.hooks.exit(&mut sink, frame)),
+            match (job.lap, job.told) {
+                (Some(lap), _) => self.hooks.close_or_suspend(&mut sink, frame, lap),
+                (None, Some(Switching::Asyncify(cells))) => self.hooks.close_or_save(&mut sink, frame, cells),
+                (None, Some(Switching::Go) | None) => drop(self.hooks.exit(&mut sink, frame)),
             }
         }
         if let Some(ring) = job.crossing {
@@ -460,7 +465,8 @@ impl<'a> BodyWriter<'a> {
         let counted_here = self.plan.mode == Mode::Counts && callee < self.info.imported_functions;
         if counted_here && self.plan.is_hooked(callee) {
             self.copy_to(at.start);
-            self.hooks.count(&mut InstructionSink::new(&mut self.out), callee);
+            let switching = self.info.switching(callee);
+            self.hooks.count_import(&mut InstructionSink::new(&mut self.out), callee, switching);
             self.note_move(at.start);
         }
         if self.info.asks_for_stack(job.index, callee) && self.plan.is_hooked(job.index) {
@@ -512,7 +518,8 @@ impl<'a> BodyWriter<'a> {
     /// An import is jumped to raw: wrapped, a million of them would overflow the stack.
     fn tail_call(&mut self, job: &Job, callee: u32, at: Range<usize>) {
         if callee < self.info.imported_functions && self.plan.is_hooked(callee) {
-            self.hooks.count(&mut InstructionSink::new(&mut self.out), callee);
+            let switching = self.info.switching(callee);
+            self.hooks.count_import(&mut InstructionSink::new(&mut self.out), callee, switching);
         }
         let target = self.layout.tail_call(self.plan, job.index, callee);
         if let Target::Allocator(_) = target {

@@ -2,9 +2,11 @@
 
 use wasm_encoder::{BlockType, Catch, InstructionSink, RefType, ValType};
 use waspect_abi::Hook;
+use waspect_abi::hooks::stack;
 
 use super::layout::{Counter, Layout};
-use crate::info::go;
+use crate::info::asyncify::{self, Cells};
+use crate::info::{Switching, go};
 use crate::mutants::{Mutant, Seed};
 
 /// The locals that a frame needs. Its token is the only one that is kept across what the function calls.
@@ -21,10 +23,10 @@ pub(super) struct Frame {
 pub(super) enum Opening {
     /// At its beginning, always.
     Enter,
-    /// Anywhere; parameter 0 says where. Only beginnings are calls.
-    Resumable,
+    /// Anywhere. Only beginnings are calls.
+    Resumable(Switching),
     /// The same, and hooks are told so.
-    ResumableTold,
+    ResumableTold(Switching),
 }
 
 impl Frame {
@@ -89,13 +91,39 @@ impl Hooks<'_> {
         sink.end();
     }
 
-    /// `token = enter_or_resume(base + index, where, stack, height)`: parameter 0 says where.
-    pub fn open_or_resume(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame) {
+    /// `token = enter_or_resume(base + index, where, stack, height)`. Of Go's, parameter 0 says where. Asyncify's stacks have a name
+    /// only while they wait: `point` and `stack` are all ones where they go on, and where they do not.
+    pub fn open_or_resume(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame, switching: Switching) {
         self.id(sink, index);
-        sink.local_get(0);
-        sink.global_get(go::GOROUTINE).i32_wrap_i64().call(self.layout.stack_height().0);
+        match switching {
+            Switching::Go => {
+                sink.local_get(0);
+                sink.global_get(go::GOROUTINE).i32_wrap_i64().call(self.layout.stack_height().0);
+            }
+            Switching::Asyncify(cells) => {
+                sink.i32_const(0).global_get(cells.state).i32_const(asyncify::REWINDING).i32_eq().i32_sub();
+                self.stack_name(sink, cells);
+                sink.i32_const(0).global_get(cells.state).i32_const(asyncify::REWINDING).i32_ne().i32_sub().i32_or();
+                sink.i32_const(0);
+            }
+        }
         self.call(sink, Hook::EnterOrResume);
         sink.local_set(frame.token);
+    }
+
+    /// What a stack is called that Asyncify saves: it is neither of the ways that mean something else (rule L4).
+    fn stack_name(&self, sink: &mut InstructionSink<'_>, cells: Cells) {
+        sink.global_get(cells.data).i32_const(stack::NAME_BITS as i32).i32_or();
+    }
+
+    /// `if token { exit_or_suspend(token, way) }`: the way is the stack's name while functions are left, else 0.
+    pub fn close_or_save(&self, sink: &mut InstructionSink<'_>, frame: Frame, cells: Cells) {
+        sink.local_get(frame.token).if_(BlockType::Empty);
+        sink.local_get(frame.token);
+        self.stack_name(sink, cells);
+        sink.i32_const(0).global_get(cells.state).i32_const(asyncify::UNWINDING).i32_eq().i32_sub().i32_and();
+        self.call(sink, Hook::ExitOrSuspend);
+        sink.end();
     }
 
     /// `if token { exit_or_suspend(token, way) }`: the way is 0 where the function returns 0, else 1, or 2 where it had not begun.
@@ -108,11 +136,24 @@ impl Hooks<'_> {
     }
 
     /// One more call of a function, if it has a counter that counts; of one that may go on, where it begins.
-    pub fn count_beginning(&self, sink: &mut InstructionSink<'_>, index: u32) {
+    pub fn count_beginning(&self, sink: &mut InstructionSink<'_>, index: u32, switching: Switching) {
         if let Some(Counter::Full(global)) = self.layout.counter(index)
             && !self.seed.is(Mutant::CountMissed)
         {
-            sink.global_get(global).local_get(0).i32_eqz().i64_extend_i32_u().i64_add().global_set(global);
+            sink.global_get(global);
+            match switching {
+                Switching::Go => sink.local_get(0).i32_eqz(),
+                Switching::Asyncify(cells) => sink.global_get(cells.state).i32_const(asyncify::REWINDING).i32_ne(),
+            };
+            sink.i64_extend_i32_u().i64_add().global_set(global);
+        }
+    }
+
+    /// One more call of an import, which may have waited.
+    pub fn count_import(&self, sink: &mut InstructionSink<'_>, index: u32, switching: Option<Switching>) {
+        match switching {
+            Some(switching) => self.count_beginning(sink, index, switching),
+            None => self.count(sink, index),
         }
     }
 
@@ -137,7 +178,9 @@ impl Hooks<'_> {
     pub fn enter_gated(&self, sink: &mut InstructionSink<'_>, index: u32, frame: Frame, open: Opening) -> u32 {
         match open {
             Opening::Enter => self.count(sink, index),
-            Opening::Resumable | Opening::ResumableTold => self.count_beginning(sink, index),
+            Opening::Resumable(switching) | Opening::ResumableTold(switching) => {
+                self.count_beginning(sink, index, switching)
+            }
         }
         match self.layout.counter(index).expect("a hooked function has a counter or a gate") {
             Counter::Full(global) => {
@@ -154,12 +197,11 @@ impl Hooks<'_> {
         sink.if_(BlockType::Empty);
         let blocks = match self.layout.ring() {
             Some(ring) => self.record_enter(sink, ring, index, frame),
-            None if open == Opening::ResumableTold => {
-                self.open_or_resume(sink, index, frame);
-                0
-            }
             None => {
-                self.open(sink, Hook::Enter, index, frame);
+                match open {
+                    Opening::ResumableTold(switching) => self.open_or_resume(sink, index, frame, switching),
+                    Opening::Resumable(_) | Opening::Enter => self.open(sink, Hook::Enter, index, frame),
+                }
                 0
             }
         };

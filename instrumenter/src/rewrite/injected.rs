@@ -6,7 +6,7 @@ use waspect_abi::{ABI_VERSION, Hook};
 use super::accessors;
 use super::hooks::{Frame, Hooks};
 use super::layout::{Injected, InjectedKind, Layout, alloc_hook};
-use crate::info::{FunctionType, ModuleInfo, ObjectSize, go};
+use crate::info::{FunctionType, ModuleInfo, ObjectSize, Switching, go};
 use crate::mutants::Mutant;
 use crate::plan::{Allocator, Plan, Shape};
 
@@ -73,10 +73,15 @@ impl Injecting<'_> {
         let frame = Frame::at(params);
         let mut function = Function::new([(Frame::LOCALS, ValType::I32)]);
         let mut sink = function.instructions();
+        let switching = self.info.switching(index).filter(|_| open == Hook::Enter);
+        let told = switching.filter(|_| self.plan.tells_stacks(self.info, index));
         if open == Hook::Enter {
-            self.hooks.count(&mut sink, index);
+            self.hooks.count_import(&mut sink, index, switching);
         }
-        self.hooks.open(&mut sink, open, index, frame);
+        match told {
+            Some(switching) => self.hooks.open_or_resume(&mut sink, index, frame, switching),
+            None => self.hooks.open(&mut sink, open, index, frame),
+        }
         let throws_on = open == Hook::Enter && self.plan.throws_on(self.info, index);
         if throws_on {
             self.hooks.catch_all(&mut sink, self.layout.results(self.info, index));
@@ -86,7 +91,10 @@ impl Injecting<'_> {
             sink.end();
         }
         if !(close == Hook::End && self.plan.seed.is(Mutant::EndMissed)) {
-            self.hooks.close(&mut sink, close, frame);
+            match told {
+                Some(Switching::Asyncify(cells)) => self.hooks.close_or_save(&mut sink, frame, cells),
+                Some(Switching::Go) | None => self.hooks.close(&mut sink, close, frame),
+            }
         }
         if throws_on {
             self.hooks.caught(&mut sink);

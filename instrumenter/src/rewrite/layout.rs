@@ -465,7 +465,7 @@ impl Layout {
                 self.host_call[index as usize] = wrapper.0;
             }
         }
-        if tells_stacks(info, plan) {
+        if info.go.is_some() && tells_stacks(info, plan) {
             let type_index = self.types.intern(Box::default(), [ValType::I32].into());
             self.inject(InjectedKind::StackHeight, type_index);
         }
@@ -527,7 +527,7 @@ impl Layout {
 }
 
 fn tells_stacks(info: &ModuleInfo, plan: &Plan) -> bool {
-    info.go.is_some() && (0..info.functions.len() as u32).any(|index| plan.tells_stacks(info, index))
+    info.has_stacks() && (0..info.functions.len() as u32).any(|index| plan.tells_stacks(info, index))
 }
 
 /// The hook that reports allocators: as wide as the first memory's index.

@@ -23,7 +23,9 @@ use ::walrus::{
 use waspect_abi::Hook;
 
 use super::Rewriting;
+use super::hooks::Saved;
 use super::references::replace;
+use crate::info::Switching;
 
 /// Rewrites every body of the original module.
 pub(super) fn rewrite_all(module: &mut Module, rewriting: &Rewriting<'_>) {
@@ -33,11 +35,14 @@ pub(super) fn rewrite_all(module: &mut Module, rewriting: &Rewriting<'_>) {
         let framed = rewriting.hooks.is_some() && rewriting.plan.is_hooked(index);
         let mut local = |wanted: bool| wanted.then(|| module.locals.add(ValType::I32));
         let token = local(framed);
-        let told = framed && rewriting.plan.tells_stacks(rewriting.info, index);
-        let (result, again) = (local(told), local(told));
+        let told =
+            rewriting.info.switching(index).filter(|_| framed && rewriting.plan.tells_stacks(rewriting.info, index));
+        let by_result = told == Some(Switching::Go);
+        let (result, again) = (local(by_result), local(by_result));
         let lap = result.zip(again);
+        let saved = rewriting.hooks.and_then(|hooks| hooks.asyncify).filter(|_| told.is_some());
         let (types, locals) = (&mut module.types, &mut module.locals);
-        Body { of: rewriting, index, function, types, locals, token, lap, scratch: [None; 2] }.rewrite();
+        Body { of: rewriting, index, function, types, locals, token, lap, saved, scratch: [None; 2] }.rewrite();
     }
 }
 
@@ -53,6 +58,8 @@ struct Body<'a> {
     token: Option<LocalId>,
     /// What the function returns, and whether it had not begun: where it may be left and gone on with, and hooks are told so.
     lap: Option<(LocalId, LocalId)>,
+    /// The globals that say so, where Asyncify does it.
+    saved: Option<Saved>,
     /// What a memory was to grow by, and what came of it: for memories indexed by `i32`, and by `i64`.
     scratch: [Option<(LocalId, LocalId)>; 2],
 }
@@ -95,27 +102,32 @@ impl Body<'_> {
         let body = mem::take(&mut self.function.block_mut(entry).instrs);
         let mut new = Vec::with_capacity(body.len() + 16);
         if of.plan.is_hooked(index) {
-            let point = self.function.args.first().copied().filter(|_| of.info.is_resumable(index));
+            let point = self.function.args.first().copied().filter(|_| of.info.switching(index) == Some(Switching::Go));
             self.add(&mut new, |seq| match point {
                 Some(point) => of.counters.count_beginning(seq, index, point),
-                None => of.counters.count(seq, index),
+                None => of.count(seq, index),
             });
         }
         if let (Some(hooks), Some(token)) = (of.hooks, token) {
             let point = self.function.args.first().copied().filter(|_| self.lap.is_some());
+            let saved = self.saved;
             self.add(&mut new, |seq| {
                 of.counters.gate(seq, index);
-                let open = |then: &mut InstrSeqBuilder<'_>| match point {
-                    Some(point) => hooks.open_or_resume(then, index, token, point),
-                    None => hooks.open(then, Hook::Enter, index, token),
+                let open = |then: &mut InstrSeqBuilder<'_>| match (point, saved) {
+                    (Some(point), _) => hooks.open_or_resume(then, index, token, point),
+                    (None, Some(saved)) => hooks.open_or_rewind(then, index, token, saved),
+                    (None, None) => hooks.open(then, Hook::Enter, index, token),
                 };
                 seq.if_else(None, open, |_| {});
             });
         }
         let mut exit = Instrs::new();
-        match (of.hooks, token, self.lap) {
-            (Some(hooks), Some(token), Some(lap)) => {
+        match (of.hooks, token, self.lap, self.saved) {
+            (Some(hooks), Some(token), Some(lap), _) => {
                 self.add(&mut exit, |seq| hooks.close_or_suspend(seq, token, lap));
+            }
+            (Some(hooks), Some(token), None, Some(saved)) => {
+                self.add(&mut exit, |seq| hooks.close_or_save(seq, token, saved));
             }
             _ => self.close(Hook::Exit, &mut exit),
         }
@@ -238,7 +250,7 @@ impl Body<'_> {
     fn count_import(&mut self, callee: FunctionId, out: &mut Instrs) {
         let of = self.of;
         if let Some(import) = of.imports.get(&callee) {
-            self.add(out, |seq| of.counters.count(seq, *import));
+            self.add(out, |seq| of.count(seq, *import));
         }
     }
 

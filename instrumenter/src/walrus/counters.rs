@@ -9,7 +9,7 @@ use waspect_abi::manifest::Mode;
 use waspect_abi::{COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT};
 
 use super::{Error, types};
-use crate::info::ModuleInfo;
+use crate::info::{ModuleInfo, asyncify};
 use crate::plan::Plan;
 
 /// Counters in one leaf of the accessors.
@@ -70,6 +70,14 @@ impl Counters {
         if let Some(Counter::Calls(global)) = self.of(index) {
             seq.global_get(global).local_get(point).unop(UnaryOp::I32Eqz).unop(UnaryOp::I64ExtendUI32);
             seq.binop(BinaryOp::I64Add).global_set(global);
+        }
+    }
+
+    /// As [`count`](Counters::count), where the module's state says that nothing is gone on with.
+    pub fn count_unless_rewinding(&self, seq: &mut InstrSeqBuilder<'_>, index: u32, state: GlobalId) {
+        if let Some(Counter::Calls(global)) = self.of(index) {
+            seq.global_get(global).global_get(state).i32_const(asyncify::REWINDING).binop(BinaryOp::I32Ne);
+            seq.unop(UnaryOp::I64ExtendUI32).binop(BinaryOp::I64Add).global_set(global);
         }
     }
 

@@ -127,15 +127,25 @@ impl Making<'_> {
     ) -> FunctionId {
         let token = self.module.locals.add(ValType::I32);
         let (counters, hooks) = (self.counters, self.hooks);
+        let saved = hooks.asyncify.filter(|_| open == Hook::Enter);
         let throws_on = (open == Hook::Enter && self.plan.throws_on(self.info, index)).then(|| {
             let (_, results) = self.signature(self.originals.functions[index as usize]);
             InstrSeqType::new(&mut self.module.types, &[], &results)
         });
         self.wrap(index, what, |seq, args| {
-            if let Some(counted) = counted {
-                counters.count(seq, counted);
+            match (counted, saved) {
+                (Some(counted), Some(saved)) => counters.count_unless_rewinding(seq, counted, saved.state),
+                (Some(counted), None) => counters.count(seq, counted),
+                (None, _) => {}
             }
-            hooks.open(seq, open, index, token);
+            match saved {
+                Some(saved) => hooks.open_or_rewind(seq, index, token, saved),
+                None => hooks.open(seq, open, index, token),
+            }
+            let close = |seq: &mut InstrSeqBuilder<'_>| match saved {
+                Some(saved) => hooks.close_or_save(seq, token, saved),
+                None => hooks.close(seq, close, token),
+            };
             match throws_on {
                 Some(results) => {
                     seq.block(ValType::Ref(RefType::EXNREF), |caught| {
@@ -144,7 +154,7 @@ impl Making<'_> {
                         call(&mut body);
                         let (seq, label) = (body.id(), caught.id());
                         caught.instr(TryTable { seq, catches: vec![TryTableCatch::CatchAllRef { label }] });
-                        hooks.close(caught, close, token);
+                        close(caught);
                         caught.return_();
                     });
                     hooks.close(seq, Hook::Unwound, token);
@@ -153,7 +163,7 @@ impl Making<'_> {
                 None => {
                     get_all(seq, args);
                     call(seq);
-                    hooks.close(seq, close, token);
+                    close(seq);
                 }
             }
         })

@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use ::walrus::ir::{BinaryOp, LoadKind, MemArg, UnaryOp};
 use ::walrus::{ConstExpr, FunctionBuilder, FunctionId, GlobalId, ImportId, InstrSeqBuilder, LocalId, Module, ValType};
-use waspect_abi::hooks::HOOK_MODULE;
+use waspect_abi::hooks::{HOOK_MODULE, point, stack, way};
 use waspect_abi::{BASE_REFUSED, Hook, ValueType};
 
 use super::{Error, Originals, types};
-use crate::info::{ModuleInfo, go};
+use crate::info::{ModuleInfo, asyncify, go};
 use crate::plan::Plan;
 
 /// Every hook as an import; what nobody calls is taken out again at the end.
@@ -20,6 +20,15 @@ pub(super) struct Hooks {
     pub wide: bool,
     /// Where the guest has stacks of its own.
     go: Option<Go>,
+    /// Where Asyncify saves stacks.
+    pub asyncify: Option<Saved>,
+}
+
+/// The globals by which Asyncify steers.
+#[derive(Clone, Copy)]
+pub(super) struct Saved {
+    pub state: GlobalId,
+    pub data: GlobalId,
 }
 
 /// What tells which of Go's stacks is the current one, and how much of it is in use.
@@ -77,8 +86,11 @@ impl Hooks {
         let refused = ConstExpr::Value(::walrus::ir::Value::I32(BASE_REFUSED as i32));
         let base = module.globals.add_local(ValType::I32, true, false, refused);
         let told = (0..info.functions.len() as u32).any(|index| plan.tells_stacks(info, index));
-        let go = told.then(|| Go::add(module, originals, info));
-        Ok(Hooks { imports, base, go, wide: info.memories.first().is_some_and(|memory| memory.is_64) })
+        let go = (told && info.go.is_some()).then(|| Go::add(module, originals, info));
+        let global = |index: u32| originals.globals[index as usize];
+        let asyncify =
+            info.asyncify.as_ref().map(|it| Saved { state: global(it.cells.state), data: global(it.cells.data) });
+        Ok(Hooks { imports, base, go, asyncify, wide: info.memories.first().is_some_and(|memory| memory.is_64) })
     }
 
     /// The function that is a hook; it stays imported from now on.
@@ -112,6 +124,34 @@ impl Hooks {
         self.id(seq, index);
         seq.local_get(point).global_get(go.goroutine).unop(UnaryOp::I32WrapI64).call(go.height);
         seq.call(self.function(Hook::EnterOrResume)).local_set(token);
+    }
+
+    /// The same of Asyncify's.
+    pub fn open_or_rewind(&self, seq: &mut InstrSeqBuilder<'_>, index: u32, token: LocalId, saved: Saved) {
+        let rewinding = |seq: &mut InstrSeqBuilder<'_>| {
+            seq.global_get(saved.state).i32_const(asyncify::REWINDING).binop(BinaryOp::I32Eq);
+        };
+        self.id(seq, index);
+        seq.i32_const(point::REWINDING as i32).i32_const(point::BEGINNING as i32);
+        rewinding(seq);
+        seq.select(None);
+        seq.global_get(saved.data).i32_const(stack::NAME_BITS as i32).binop(BinaryOp::I32Or);
+        seq.i32_const(stack::UNNAMED as i32);
+        rewinding(seq);
+        seq.select(None).i32_const(0);
+        seq.call(self.function(Hook::EnterOrResume)).local_set(token);
+    }
+
+    /// `if token { exit_or_suspend(token, way) }` of Asyncify's.
+    pub fn close_or_save(&self, seq: &mut InstrSeqBuilder<'_>, token: LocalId, saved: Saved) {
+        let closing = |then: &mut InstrSeqBuilder<'_>| {
+            then.local_get(token);
+            then.global_get(saved.data).i32_const(stack::NAME_BITS as i32).binop(BinaryOp::I32Or);
+            then.i32_const(way::ENDED as i32);
+            then.global_get(saved.state).i32_const(asyncify::UNWINDING).binop(BinaryOp::I32Eq).select(None);
+            then.call(self.function(Hook::ExitOrSuspend));
+        };
+        seq.local_get(token).if_else(None, closing, |_| {});
     }
 
     /// `if token { exit_or_suspend(token, way) }`, of what is on the stack.

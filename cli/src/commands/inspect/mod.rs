@@ -187,11 +187,12 @@ impl Facts {
     }
 
     fn calls(&self, hooks: impl Iterator<Item = Result<(), Reason>>) -> String {
-        let goroutines = match self.info.go {
-            Some(_) => "; goroutines have stacks of their own: calls that wait go on (not in mode ring)",
-            None => "",
+        let stacks = match (&self.info.go, &self.info.asyncify) {
+            (Some(_), _) => "; goroutines have stacks of their own: calls that wait go on (not in mode ring)",
+            (None, Some(_)) => "; Asyncify suspends them: calls that wait go on (not in mode ring)",
+            (None, None) => "",
         };
-        format!("{}{goroutines}", observed(hooks, "defined function"))
+        format!("{}{stacks}", observed(hooks, "defined function"))
     }
 
     fn allocations(&self, plan: &Plan) -> String {
