@@ -41,6 +41,59 @@ const PROGRAM: &str = r#"(module $guest
     (func (export "tree") (result i32) (i32.add (call $tree (i32.const 16)) (call $tree (i32.const 8))))
     (func (export "loop") (result i32) (i32.add (call $loop (i32.const 9)) (call $loop (i32.const 4)))))"#;
 
+/// A program that has its own scheduler, as TinyGo's: two tasks take turns whenever one pauses, unless `run` is told that nobody waits. Nobody
+/// but the module itself suspends and goes on.
+const SCHEDULER: &str = r#"(module $guest
+    (import "asyncify" "start_unwind" (func $start_unwind (param i32)))
+    (import "asyncify" "stop_unwind" (func $stop_unwind))
+    (import "asyncify" "start_rewind" (func $start_rewind (param i32)))
+    (import "asyncify" "stop_rewind" (func $stop_rewind))
+    (memory (export "memory") 1)
+    (type $task (func (param i32)))
+    (table 2 funcref)
+    (elem (i32.const 0) $pings $pongs)
+    (global $waits (mut i32) (i32.const 0))
+    (global $saved (mut i32) (i32.const 0))
+    (global $rewinds (mut i32) (i32.const 0))
+    (global $left (mut i32) (i32.const 0))
+    (func $pause
+        (if (global.get $rewinds)
+            (then (call $stop_rewind) (global.set $rewinds (i32.const 0)))
+            (else (if (global.get $waits)
+                (then (global.set $left (i32.const 1)) (call $start_unwind (global.get $saved)))))))
+    (func $ping (call $pause))
+    (func $pong (param i32) (if (local.get 0) (then (call $pong (i32.sub (local.get 0) (i32.const 1)))) (else (call $pause))))
+    (func $pings (param i32)
+        (loop $again
+            (call $ping)
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+    (func $pongs (param i32)
+        (loop $again
+            (call $pong (local.get 0))
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+    (func $turn (param $at i32) (param $goes_on i32) (result i32)
+        (global.set $left (i32.const 0))
+        (global.set $saved (i32.add (i32.const 1024) (i32.mul (local.get $at) (i32.const 4096))))
+        (if (local.get $goes_on)
+            (then (global.set $rewinds (i32.const 1)) (call $start_rewind (global.get $saved)))
+            (else
+                (i32.store (global.get $saved) (i32.add (global.get $saved) (i32.const 8)))
+                (i32.store offset=4 (global.get $saved) (i32.add (global.get $saved) (i32.const 4096)))))
+        (call_indirect (type $task) (i32.add (i32.const 5) (local.get $at)) (local.get $at))
+        (if (global.get $left) (then (call $stop_unwind)))
+        (global.get $left))
+    (func (export "run") (param $waits i32) (local $first i32) (local $second i32)
+        (global.set $waits (local.get $waits))
+        (local.set $first (call $turn (i32.const 0) (i32.const 0)))
+        (local.set $second (call $turn (i32.const 1) (i32.const 0)))
+        (loop $again
+            (if (local.get $first) (then (local.set $first (call $turn (i32.const 0) (i32.const 1)))))
+            (if (local.get $second) (then (local.set $second (call $turn (i32.const 1) (i32.const 1)))))
+            (br_if $again (i32.or (local.get $first) (local.get $second))))))"#;
+
+/// Functions of it that run no more often because somebody waits.
+const TASKS: [&str; 5] = ["ping", "pong", "pings", "pongs", "run"];
+
 const EXPORTS: [&str; 2] = ["tree", "loop"];
 
 /// Where each export's stack is saved: its address, and the end of it.
@@ -76,7 +129,7 @@ fn what_waits_counts_once_and_goes_on() {
     let engine = wasi::engine();
     let mut resumed = 0;
     for (flags, stripped) in [(&["-g"][..], false), (&["-O2"], true)] {
-        let original = asyncified(flags);
+        let original = asyncified(PROGRAM, flags);
         let info = ModuleInfo::parse(&original).expect("it is a module");
         assert_eq!(info.has_names, !stripped);
         let known = info.asyncify.as_ref().expect("it is recognised");
@@ -100,9 +153,41 @@ fn what_waits_counts_once_and_goes_on() {
 }
 
 #[test]
+fn a_scheduler_of_the_guests_own_is_followed() {
+    let engine = wasi::engine();
+    let original = asyncified(SCHEDULER, &["-g"]);
+    let info = ModuleInfo::parse(&original).expect("it is a module");
+    let bytes = instrument(&original, &Options::default()).expect("it is taken").bytes;
+    let module = Module::new(&engine, &bytes).expect("it compiles");
+    let [at_once, waiting] = [0, 1].map(|waits: i32| {
+        let mut linker = Linker::new(&engine);
+        hooks::link(&mut linker, |mock: &mut Mock| mock).expect("the hooks are defined");
+        let mut store = Store::new(&engine, Mock::new(Proof::Strict));
+        store.data_mut().expect(BuildId::of(&original), Facts::of(&original));
+        store.data_mut().scope_begin();
+        let instance = linker.instantiate(&mut store, &module).expect("it lives");
+        let run = instance.get_typed_func::<i32, ()>(&mut store, "run").expect("it is exported");
+        run.call(&mut store, waits).expect("it returns");
+        let mut mock = store.into_data();
+        mock.scope_end(ScopeEnd::Returned);
+        let (faults, count) = mock.take_faults();
+        assert!(count == 0, "{count} broken rules, the first of them:\n{}", faults.join("\n"));
+        let laps = mock.laps();
+        assert_eq!((laps.fragments, laps.in_the_middle, laps.left), (0, 0, 0));
+        assert_eq!(laps.resumed > 0, waits == 1);
+        TASKS.map(|name| {
+            let index = info.functions.iter().position(|function| function.name == name).expect("it has a name");
+            mock.enters(FIRST_BASE + index as u32)
+        })
+    });
+    println!("asyncify: tasks that take turns, calls of {TASKS:?}: {waiting:?}");
+    assert_eq!(at_once, waiting);
+}
+
+#[test]
 fn the_recorder_tells_the_same_calls_and_none_as_unwound() {
     let engine = Engine::default();
-    let original = asyncified(&["-g"]);
+    let original = asyncified(PROGRAM, &["-g"]);
     let told = [false, true].map(|suspends| {
         let observer = Observer::builder().sink(|_, _| ()).service_name("test").build().expect("it is built");
         let bytes = instrument(&original, &Options::default()).expect("it is taken").bytes;
@@ -237,11 +322,11 @@ fn linker(engine: &Engine) -> Linker<Host> {
     linker
 }
 
-/// The program, by Binaryen.
-fn asyncified(flags: &[&str]) -> Vec<u8> {
+/// A program, by Binaryen.
+fn asyncified(program: &str, flags: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder of our own");
     let [input, output] = ["in.wasm", "out.wasm"].map(|name| folder.path().join(name));
-    fs::write(&input, wat::parse_str(PROGRAM).expect("it is a module")).expect("it can be written");
+    fs::write(&input, wat::parse_str(program).expect("it is a module")).expect("it can be written");
     let optimiser = assets::node_modules().join("binaryen/bin/wasm-opt");
     let mut command = Command::new("node");
     command.arg(optimiser).args(["--asyncify", "--pass-arg=asyncify-imports@host.wait"]).args(flags);
