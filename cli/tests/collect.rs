@@ -3,19 +3,23 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command};
 
 use common::{stderr, waspect};
 
-/// A collector on free ports, that is ready.
-fn started(store: &Path) -> Child {
-    let mut command = waspect(["collect"]);
+fn free_ports(mut command: Command) -> Command {
     for place in ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"] {
         command.env(format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0");
     }
-    let mut child = command.env("WASPECT_COLLECT__STORAGE__DIRECTORY", store).spawn().unwrap();
+    command
+}
+
+/// A collector on free ports, that is ready.
+fn started(store: &Path) -> Child {
+    let mut child = free_ports(waspect(["collect"])).env("WASPECT_COLLECT__STORAGE__DIRECTORY", store).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.as_mut().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "ready"), "it is ready");
     child
@@ -77,4 +81,40 @@ fn the_doctor_finds_damage_and_names_what_is_no_store() {
     let output = waspect(["collect", "doctor", "/nowhere"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("`/nowhere` is no directory; give the one that storage.directory names"));
+}
+
+#[test]
+fn it_says_why_an_endpoint_takes_nothing_as_json_where_that_is_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    // Nobody listens there any more.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let file = directory.path().join("collector.yaml");
+    std::fs::write(&file, format!("exporters: {{otlphttp/away: {{endpoint: \"http://{closed}\"}}}}\n")).unwrap();
+    let mut collector = free_ports(waspect(["collect", "--log-format", "json", "--config", file.to_str().unwrap()]))
+        .env("WASPECT_COLLECT__STORAGE__DIRECTORY", directory.path().join("store"))
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(collector.stderr.take().unwrap()).lines();
+    let mut events = lines.map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).expect("JSON alone"));
+    let mut said = |what: &str| {
+        let is_it = |event: &serde_json::Value| event["message"].as_str().is_some_and(|message| message.contains(what));
+        events.find(is_it).expect("it is said")
+    };
+    let listening = said("protocols.http on ")["message"].as_str().unwrap().to_owned();
+    said("ready");
+    let body = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{}]}]}]}"#;
+    let mut stream = TcpStream::connect(listening.rsplit(' ').next().unwrap()).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /v1/logs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+
+    let trouble = said("the endpoint does not take what is stored");
+    assert_eq!((trouble["level"].as_str(), trouble["exporter"].as_str()), (Some("WARN"), Some("otlphttp/away")));
+    assert!(trouble["why"].as_str().unwrap().contains("Connection refused"), "{trouble}");
+    terminate(&collector);
+    said("ending: SIGTERM");
+    assert!(collector.wait().unwrap().success());
 }

@@ -3,6 +3,7 @@
 //! The log is the queue: what an endpoint has not taken waits on disk, through restarts. Only two things end the wait for a yes: the
 //! endpoint refuses for good, or the log lets go of the request; both are counted.
 
+mod report;
 mod retry;
 mod transport;
 
@@ -18,6 +19,7 @@ use crate::entry::Entry;
 use crate::health::{ExporterHealth, Health};
 use crate::log::{Log, Reader, Record};
 use crate::otlp::Signal;
+use report::Report;
 use retry::wait;
 use transport::{Transport, Verdict};
 
@@ -41,6 +43,7 @@ pub struct Forwarder {
     transport: Transport,
     log: Log,
     health: Arc<Health>,
+    report: Report,
     /// Nothing new comes in: send what there is, and end.
     drain: CancellationToken,
     /// End now.
@@ -72,6 +75,7 @@ impl Forwarder {
             signals: Signal::ALL.into_iter().filter(takes).collect(),
             log: log.clone(),
             health: health.clone(),
+            report: Report::new(name),
             drain: drain.clone(),
             stop: stop.clone(),
         })
@@ -154,36 +158,48 @@ impl Forwarder {
             return Ok(());
         }
         let items = u64::from(entry.items);
-        let Ok(request) = entry.protobuf() else {
-            self.health().dropped("malformed", items);
-            return Ok(());
+        let request = match entry.protobuf() {
+            Ok(request) => request,
+            Err(why) => {
+                self.drop_items("malformed", items, &why);
+                return Ok(());
+            }
         };
         let start = Instant::now();
         for attempt in 1.. {
             let verdict = tokio::select! {
                 () = self.stop.cancelled() => return Err(Ended),
-                answer = tokio::time::timeout(self.exporter.timeout, self.transport.send(entry.signal, request.clone())) => {
-                    answer.unwrap_or(Verdict::Later { after: None })
+                verdict = tokio::time::timeout(self.exporter.timeout, self.transport.send(entry.signal, request.clone())) => {
+                    verdict.unwrap_or_else(|_| {
+                        let why = format!("no answer within {:?}", self.exporter.timeout);
+                        Verdict::Later { after: None, why }
+                    })
                 }
             };
-            let after = match verdict {
-                Verdict::Taken { rejected } => {
+            let (after, why) = match verdict {
+                Verdict::Taken { rejected: 0, .. } => {
+                    self.report.took();
+                    self.health().sent(entry.signal, items);
+                    return Ok(());
+                }
+                Verdict::Taken { rejected, why } => {
                     let rejected = rejected.min(items);
                     self.health().sent(entry.signal, items - rejected);
-                    self.health().dropped("rejected", rejected);
+                    self.drop_items("rejected", rejected, &why);
                     return Ok(());
                 }
-                Verdict::Refused => {
-                    self.health().dropped("refused", items);
+                Verdict::Refused { why } => {
+                    self.drop_items("refused", items, &why);
                     return Ok(());
                 }
-                Verdict::Later { after } => after,
+                Verdict::Later { after, why } => (after, why),
             };
             let Some(wait) = wait(&self.exporter.retry_on_failure, attempt, start.elapsed(), after, rand::random())
             else {
-                self.health().dropped("given_up", items);
+                self.drop_items("given_up", items, &why);
                 return Ok(());
             };
+            self.report.waits(&why);
             self.health().retried();
             tokio::select! {
                 // Who drains does not wait: it is on disk.
@@ -200,6 +216,11 @@ impl Forwarder {
             let _ = self.log.keep_positions(vec![(self.name.clone(), position)]).await;
         }
         *kept = (position, Instant::now());
+    }
+
+    fn drop_items(&mut self, reason: &'static str, items: u64, why: &str) {
+        self.health().dropped(reason, items);
+        self.report.drops(reason, items, why);
     }
 
     fn health(&self) -> ExporterHealth<'_> {

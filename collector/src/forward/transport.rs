@@ -22,15 +22,15 @@ pub struct ConnectError {
     pub message: String,
 }
 
-/// What becomes of a request.
+/// What becomes of a request. `why` is one line, some of it the endpoint's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// The endpoint has it, but for so many items.
-    Taken { rejected: u64 },
+    Taken { rejected: u64, why: String },
     /// Not now, or nobody answers.
-    Later { after: Option<Duration> },
+    Later { after: Option<Duration>, why: String },
     /// The endpoint will never take it.
-    Refused,
+    Refused { why: String },
 }
 
 /// The ways to an endpoint, one a signal. They connect when they have to send.
@@ -85,14 +85,16 @@ fn endpoint(name: &str, exporter: &Exporter, signal: Signal) -> Result<Endpoint,
 
 fn verdict(answer: Answer) -> Verdict {
     match answer {
-        Answer::Accepted { rejected, .. } => Verdict::Taken { rejected },
+        Answer::Accepted { rejected, message } => Verdict::Taken { rejected, why: message },
         // It said yes, if not in OTLP's words.
-        Answer::NotOtlp(_) => Verdict::Taken { rejected: 0 },
-        Answer::Later { after, .. } => Verdict::Later { after },
-        Answer::Unreachable(_) | Answer::Unanswered(_) => Verdict::Later { after: None },
+        Answer::NotOtlp(failure) => Verdict::Taken { rejected: 0, why: failure.message },
+        Answer::Later { after, failure } => Verdict::Later { after, why: failure.message },
+        Answer::Unreachable(failure) | Answer::Unanswered(failure) => {
+            Verdict::Later { after: None, why: failure.message }
+        }
         // Not the request's fault: whoever runs this gives the right token, and nothing is lost meanwhile.
-        Answer::Refused(failure) if is_unauthorized(&failure) => Verdict::Later { after: None },
-        Answer::Refused(_) | Answer::Malformed(_) => Verdict::Refused,
+        Answer::Refused(failure) if is_unauthorized(&failure) => Verdict::Later { after: None, why: failure.message },
+        Answer::Refused(failure) | Answer::Malformed(failure) => Verdict::Refused { why: failure.message },
     }
 }
 
@@ -107,19 +109,19 @@ mod tests {
 
     #[test]
     fn what_a_token_would_mend_waits_and_what_nothing_mends_does_not() {
-        let refused = |cause: &str| verdict(Answer::Refused(Failure::new(cause, "")));
-        let later = Verdict::Later { after: None };
+        let refused = |cause: &str| verdict(Answer::Refused(Failure::new(cause, "no")));
+        let later = Verdict::Later { after: None, why: "no".into() };
         for cause in ["401", "403", "Unauthenticated", "PermissionDenied"] {
             assert_eq!(refused(cause), later, "{cause}");
         }
         for cause in ["400", "404", "InvalidArgument", "Unimplemented", "Internal", "ResourceExhausted"] {
-            assert_eq!(refused(cause), Verdict::Refused, "{cause}");
+            assert_eq!(refused(cause), Verdict::Refused { why: "no".into() }, "{cause}");
         }
-        let failure = || Failure::new("connect", "nobody is there");
+        let failure = || Failure::new("connect", "no");
         assert_eq!(verdict(Answer::Unreachable(failure())), later);
         assert_eq!(verdict(Answer::Unanswered(failure())), later);
         let after = Some(Duration::from_secs(3));
-        assert_eq!(verdict(Answer::Later { after, failure: failure() }), Verdict::Later { after });
-        assert_eq!(verdict(Answer::NotOtlp(failure())), Verdict::Taken { rejected: 0 });
+        assert_eq!(verdict(Answer::Later { after, failure: failure() }), Verdict::Later { after, why: "no".into() });
+        assert_eq!(verdict(Answer::NotOtlp(failure())), Verdict::Taken { rejected: 0, why: "no".into() });
     }
 }

@@ -1,6 +1,7 @@
 //! What is acknowledged reaches every endpoint, whatever becomes of them and of us in between.
 
 mod sink;
+mod tls;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::codec::CompressionEncoding;
+use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Request, Status};
 
 /// What it does with a request.
@@ -54,11 +55,17 @@ pub struct Sink {
     pub grpc: SocketAddr,
     pub http: SocketAddr,
     halves: [Half; 2],
+    /// What the gRPC half asks for, if it speaks TLS.
+    tls: Option<ServerTlsConfig>,
     serving: Vec<JoinHandle<()>>,
 }
 
 impl Sink {
     pub async fn start() -> Sink {
+        Sink::start_with(None).await
+    }
+
+    pub async fn start_with(tls: Option<ServerTlsConfig>) -> Sink {
         let mood = Arc::new(Mutex::new((|_| Mood::Take) as Moods));
         let half = || Half { received: Arc::default(), mood: mood.clone() };
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -67,6 +74,7 @@ impl Sink {
             grpc: grpc.local_addr().unwrap(),
             http: http.local_addr().unwrap(),
             halves: [half(), half()],
+            tls,
             serving: Vec::new(),
         };
         sink.serve(grpc, http);
@@ -75,7 +83,11 @@ impl Sink {
 
     fn serve(&mut self, grpc: TcpListener, http: TcpListener) {
         let service = TraceServiceServer::new(self.halves[0].clone()).accept_compressed(CompressionEncoding::Gzip);
-        let server = tonic::transport::Server::builder().add_service(service);
+        let mut server = match self.tls.clone() {
+            Some(tls) => Server::builder().tls_config(tls).unwrap(),
+            None => Server::builder(),
+        };
+        let server = server.add_service(service);
         let router = Router::new().fallback(take).with_state(self.halves[1].clone());
         self.serving = vec![
             tokio::spawn(async move { server.serve_with_incoming(TcpListenerStream::new(grpc)).await.unwrap() }),

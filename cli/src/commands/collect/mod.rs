@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use waspect_collector::config::{self, Config};
 use waspect_collector::{Collector, StartError};
 
@@ -33,9 +33,22 @@ pub struct Collect {
     #[arg(long)]
     print_config: bool,
 
+    /// How what happens is written to standard error
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+
     /// Time to finish what was begun when it ends, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     shutdown_timeout: u64,
+}
+
+/// How what happens is written.
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// A line an event, for people
+    Text,
+    /// A JSON object an event, for machines
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -54,6 +67,8 @@ impl Collect {
             output::print(&config::to_yaml(&config))?;
             return Ok(ExitCode::SUCCESS);
         }
+        let format = self.log_format;
+        format.start();
         let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
         let (asked, ending) = tokio::sync::oneshot::channel();
         signals::watch(move |signal: Signal| {
@@ -62,16 +77,16 @@ impl Collect {
         })?;
         let drained = runtime.block_on(async {
             let collector = Collector::start(&config).await?;
-            tell(&config, &collector);
+            tell(&config, &collector, format);
             // The sender lives as long as the process.
             if let Ok(signal) = ending.await {
-                output::print_error(&format!("ending: {}\n", signal.name));
+                format.say(&format!("ending: {}", signal.name));
             }
             let deadline = Duration::from_secs(self.shutdown_timeout);
             collector.shutdown(deadline).await.context("the store was not closed in order")
         })?;
         if !drained {
-            output::warn("not all connections ended in time; what was acknowledged is safe");
+            format.warn("not all connections ended in time; what was acknowledged is safe");
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -89,29 +104,48 @@ impl Collect {
     }
 }
 
+impl LogFormat {
+    /// From now on the collector's events are written so.
+    fn start(self) {
+        let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false);
+        match self {
+            LogFormat::Text => lines.init(),
+            LogFormat::Json => lines.json().flatten_event(true).init(),
+        }
+    }
+
+    /// A fact of our own beginning and end.
+    fn say(self, line: &str) {
+        match self {
+            LogFormat::Text => output::print_error(&format!("{line}\n")),
+            LogFormat::Json => tracing::info!("{line}"),
+        }
+    }
+
+    fn warn(self, line: &str) {
+        match self {
+            LogFormat::Text => output::warn(line),
+            LogFormat::Json => tracing::warn!("{line}"),
+        }
+    }
+}
+
 /// What was found and where it listens, one fact a line.
-fn tell(config: &Config, collector: &Collector) {
+fn tell(config: &Config, collector: &Collector, format: LogFormat) {
     let opened = &collector.opened;
-    let directory = config.storage.directory.display().to_string();
-    output::print_error(&format!(
-        "store: {}, {} segments, {} bytes\n",
-        escape(&directory),
-        opened.segments,
-        opened.bytes
-    ));
+    let directory = escape(&config.storage.directory.display().to_string()).into_owned();
+    format.say(&format!("store: {directory}, {} segments, {} bytes", opened.segments, opened.bytes));
     if opened.lost > 0 {
-        output::warn(&format!(
-            "{} records that were acknowledged are missing; see `waspect collect doctor`",
-            opened.lost
-        ));
+        let lost = opened.lost;
+        format.warn(&format!("{lost} records that were acknowledged are missing; see `waspect collect doctor`"));
     }
     if opened.positions_damaged {
-        output::warn("the file of positions is damaged: exporters send again what is stored");
+        format.warn("the file of positions is damaged: exporters send again what is stored");
     }
     for (place, address) in &collector.addresses {
-        output::print_error(&format!("listening: {place} on {address}\n"));
+        format.say(&format!("listening: {place} on {address}"));
     }
-    output::print_error("ready\n");
+    format.say("ready");
 }
 
 /// The directory of a store, for who only looks at it.
