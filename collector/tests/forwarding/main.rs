@@ -97,7 +97,7 @@ async fn an_endpoint_that_was_away_gets_all_of_it_through_a_restart() {
     // While it was away, and before it is back.
     let collector = start(directory.path(), &exporters, "").await;
     send(&collector, 150..200).await;
-    sink.resume().await;
+    sink.resume();
     until("both got all of it", async || sink.grpc_count() >= 200 && sink.http_count() >= 200).await;
     let expected: BTreeSet<u64> = (1..=200).collect();
     assert_eq!((sink.grpc_numbers(), sink.http_numbers()), (expected.clone(), expected));
@@ -197,7 +197,7 @@ async fn a_full_store_drops_the_oldest_or_refuses_the_newest_as_it_was_told() {
             }
         }
         assert_eq!(refused > 0, refuses, "{on_full}: {refused}");
-        sink.resume().await;
+        sink.resume();
         until("it is caught up", async || sink.grpc_numbers().contains(accepted.last().unwrap())).await;
         let lost = figure(&collector, "waspect_collector_forward_lost_total", "waspect_drop_reason=\"expired\"").await;
         assert_eq!(sink.grpc_numbers().len() as u64 + lost, accepted.len() as u64, "{on_full}: sent or counted");

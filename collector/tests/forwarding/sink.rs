@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::codec::CompressionEncoding;
@@ -58,6 +58,8 @@ pub struct Sink {
     /// What the gRPC half asks for, if it speaks TLS.
     tls: Option<ServerTlsConfig>,
     serving: Vec<JoinHandle<()>>,
+    /// Bound and not listening: while the endpoint is away, its ports are nobody else's.
+    _ports: [TcpSocket; 2],
 }
 
 impl Sink {
@@ -69,19 +71,21 @@ impl Sink {
         let mood = Arc::new(Mutex::new((|_| Mood::Take) as Moods));
         let half = || Half { received: Arc::default(), mood: mood.clone() };
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (grpc, http) = (TcpListener::bind(free).await.unwrap(), TcpListener::bind(free).await.unwrap());
+        let ports = [bound(free), bound(free)];
         let mut sink = Sink {
-            grpc: grpc.local_addr().unwrap(),
-            http: http.local_addr().unwrap(),
+            grpc: ports[0].local_addr().unwrap(),
+            http: ports[1].local_addr().unwrap(),
             halves: [half(), half()],
             tls,
             serving: Vec::new(),
+            _ports: ports,
         };
-        sink.serve(grpc, http);
+        sink.serve();
         sink
     }
 
-    fn serve(&mut self, grpc: TcpListener, http: TcpListener) {
+    fn serve(&mut self) {
+        let [grpc, http] = [self.grpc, self.http].map(|address| bound(address).listen(1_024).unwrap());
         let service = TraceServiceServer::new(self.halves[0].clone()).accept_compressed(CompressionEncoding::Gzip);
         let mut server = match self.tls.clone() {
             Some(tls) => Server::builder().tls_config(tls).unwrap(),
@@ -103,10 +107,9 @@ impl Sink {
     }
 
     /// Comes back at the same addresses.
-    pub async fn resume(&mut self) {
+    pub fn resume(&mut self) {
         self.set_mood(|_| Mood::Take);
-        let (grpc, http) = (listen(self.grpc).await, listen(self.http).await);
-        self.serve(grpc, http);
+        self.serve();
     }
 
     pub fn set_mood(&self, mood: Moods) {
@@ -142,14 +145,12 @@ impl Sink {
     }
 }
 
-async fn listen(address: SocketAddr) -> TcpListener {
-    loop {
-        match TcpListener::bind(address).await {
-            Ok(listener) => return listener,
-            // The one before is still being closed.
-            Err(_) => tokio::task::yield_now().await,
-        }
-    }
+/// A socket at an address that others of ours may have as well.
+fn bound(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseport(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 impl Half {
