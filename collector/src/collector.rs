@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,13 +14,18 @@ use crate::admin;
 use crate::config::{self, Config, Exporter};
 use crate::forward::{ConnectError, Forwarder};
 use crate::health::Health;
+use crate::index::{Follower, Index};
 use crate::intake::Intake;
 use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
+use crate::notice::Notices;
 use crate::receive::{self, Guard, Room, guarded};
 use crate::serve::{Limits, Server};
 
 /// Bytes of requests that are being received, or wait for the disk: each.
 const ROOM_BYTES: usize = 64 << 20;
+
+/// The index's file in the store's directory.
+const INDEX: &str = "index.redb";
 
 /// How often the log lets go of what is too old, though nothing comes in.
 const EXPIRE: Duration = Duration::from_secs(30);
@@ -73,6 +79,7 @@ pub struct Collector {
     pub opened: Opened,
     /// Where it listens: the setting, and the address.
     pub addresses: Vec<(&'static str, SocketAddr)>,
+    notices: Option<mpsc::Receiver<String>>,
     log: Log,
     health: Arc<Health>,
     phases: Phases,
@@ -97,12 +104,14 @@ impl Collector {
         Collector::start_on(config, open_directory(config)?).await
     }
 
-    /// The same with a store on any disk.
+    /// The same with a store on any disk. The index is in the directory of the configuration all the same.
     pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Collector, StartError> {
         let (store, opened) = Store::open(disk, options(config))?;
         let log = Log::start(store, ROOM_BYTES).map_err(StartError::Thread)?;
         let health = Arc::new(Health::new(&log));
         let phases = Phases::default();
+        let (notices, told) = Notices::new();
+        let index = Index::new(&config.storage.directory.join(INDEX));
 
         let forwarder = |name: &String| Forwarder::new(name, config, &log, &health, &phases.drain, &phases.stop);
         let forwarders: Vec<_> = config.exporters.keys().map(forwarder).collect::<Result<_, _>>()?;
@@ -116,12 +125,19 @@ impl Collector {
         for forwarder in forwarders {
             phases.forwarding.spawn(forwarder.run());
         }
-        Ok(Collector { opened, addresses, log, health, phases })
+        let follower = Follower::new(index, &log, &health, &notices, &phases.drain);
+        phases.forwarding.spawn(follower.run());
+        Ok(Collector { opened, addresses, notices: Some(told), log, health, phases })
     }
 
     /// What it counts.
     pub fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// What an operator should read, as it happens, a line each; for who asks first.
+    pub fn notices(&mut self) -> Option<mpsc::Receiver<String>> {
+        self.notices.take()
     }
 
     /// Takes nothing new, finishes what is under way, sends what is stored as far as endpoints take it, and closes the store.

@@ -31,6 +31,8 @@ pub struct Health {
     lost: Counters,
     retries: Counters,
     behind: Gauges,
+    index_behind: Gauges,
+    index_rebuilds: Counters,
 }
 
 impl Health {
@@ -49,6 +51,8 @@ impl Health {
             lost: register(&mut registry, &collector::WASPECT_COLLECTOR_FORWARD_LOST),
             retries: register(&mut registry, &collector::WASPECT_COLLECTOR_FORWARD_RETRIES),
             behind: register(&mut registry, &collector::WASPECT_COLLECTOR_FORWARD_BEHIND),
+            index_behind: register(&mut registry, &collector::WASPECT_COLLECTOR_INDEX_BEHIND),
+            index_rebuilds: register(&mut registry, &collector::WASPECT_COLLECTOR_INDEX_REBUILDS),
             registry,
         };
         // A series that is there from the start makes its first increase visible.
@@ -82,6 +86,16 @@ impl Health {
     /// A connection was closed to make room.
     pub fn evicted(&self) {
         self.evictions.get_or_create(&Labels::new()).inc();
+    }
+
+    /// Requests that the index has yet to read.
+    pub fn index_behind(&self, records: u64) {
+        self.index_behind.get_or_create(&Labels::new()).set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// The index was thrown away, and is built again.
+    pub fn index_rebuilt(&self) {
+        self.index_rebuilds.get_or_create(&Labels::new()).inc();
     }
 
     /// The counters of one exporter.

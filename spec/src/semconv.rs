@@ -696,6 +696,26 @@ pub mod collector {
         double: false,
     };
 
+    /// Requests in the log that the index has yet to read. (development)
+    pub const WASPECT_COLLECTOR_INDEX_BEHIND: Metric = Metric {
+        name: "waspect.collector.index.behind",
+        unit: "{record}",
+        description: "Requests in the log that the index has yet to read.",
+        instrument: Instrument::Gauge,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Times that the index was thrown away, and built again from the log. (development)
+    pub const WASPECT_COLLECTOR_INDEX_REBUILDS: Metric = Metric {
+        name: "waspect.collector.index.rebuilds",
+        unit: "{rebuild}",
+        description: "Times that the index was thrown away, and built again from the log.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
     /// Every metric, in the order of the file.
     pub const ALL: &[Metric] = &[
         WASPECT_COLLECTOR_ACCEPTED,
@@ -712,6 +732,8 @@ pub mod collector {
         WASPECT_COLLECTOR_FORWARD_LOST,
         WASPECT_COLLECTOR_FORWARD_RETRIES,
         WASPECT_COLLECTOR_FORWARD_BEHIND,
+        WASPECT_COLLECTOR_INDEX_BEHIND,
+        WASPECT_COLLECTOR_INDEX_REBUILDS,
     ];
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::disk::Disk;
-use super::reader::Reader;
+use super::reader::{Place, Reader, Record, record_at};
 use super::record::PAYLOAD_BYTES_MAX;
 use super::segment::{Shared, lock};
 use super::store::{CommitError, Store};
@@ -56,6 +57,17 @@ pub struct Counters {
     pub commits: AtomicU64,
     /// Commits that failed.
     pub failures: AtomicU64,
+}
+
+/// A file of records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// What [`Place::segment`] says of its records.
+    pub ordinal: u64,
+    /// The file's name, which no other file ever had.
+    pub name: String,
+    /// Numbers of its records.
+    pub records: Range<u64>,
 }
 
 /// A log that many can append to and read from.
@@ -130,6 +142,31 @@ impl Log {
     pub fn reader_at(&self, sequence: u64) -> Reader {
         let from = sequence.max(self.oldest());
         Reader::new(self.disk.clone(), self.shared.clone(), from)
+    }
+
+    /// The record of that number, which was seen at that place. `None`: it is gone, or damaged.
+    pub fn record(&self, sequence: u64, place: Place) -> io::Result<Option<Record>> {
+        let segment = lock(&self.shared).find(sequence).map(|(segment, _)| segment.clone());
+        match segment.filter(|segment| segment.ordinal == place.segment) {
+            Some(segment) => match record_at(&*self.disk, &segment, place.offset, sequence) {
+                // The log may let go of it at any moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                record => record,
+            },
+            None => Ok(None),
+        }
+    }
+
+    /// The files that hold records, the oldest first.
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        let catalog = lock(&self.shared);
+        let ends = catalog.segments.iter().skip(1).map(|next| next.first).chain([catalog.end]);
+        let infos = catalog.segments.iter().zip(ends).map(|(segment, end)| SegmentInfo {
+            ordinal: segment.ordinal,
+            name: segment.name(),
+            records: segment.first..end,
+        });
+        infos.filter(|segment| !segment.records.is_empty()).collect()
     }
 
     /// Number of the oldest record that may still be there.

@@ -28,7 +28,7 @@ mod simulated;
 mod tests;
 
 pub use check::{Report, check};
-pub use committer::{AppendError, Log};
+pub use committer::{AppendError, Log, SegmentInfo};
 pub use disk::{Directory, Disk};
-pub use reader::{Reader, Record};
+pub use reader::{Place, Reader, Record};
 pub use store::{CommitError, OnFull, OpenError, Opened, Options, Store};

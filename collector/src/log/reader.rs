@@ -12,11 +12,25 @@ use super::segment::{Segment, Shared, lock};
 /// Bytes that are read at once, where no single record is longer.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// The same where one record is wanted, and not those after it.
+const RECORD_PIECE_BYTES: usize = 16 << 10;
+
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its segment's ordinal.
+    pub segment: u64,
+    /// Where it begins in that file.
+    pub offset: u64,
+}
+
 /// A record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// Its number.
     pub sequence: u64,
+    /// Where it lies.
+    pub place: Place,
     /// What was appended.
     pub payload: Bytes,
 }
@@ -89,7 +103,7 @@ impl Reader {
     fn read_in(&mut self, segment: &Segment, end: u64) -> io::Result<Option<Record>> {
         let mut open = match self.open.take() {
             Some(open) if open.ordinal == segment.ordinal && open.passed <= self.next => open,
-            _ => Open::new(&*self.disk, segment)?,
+            _ => Open::new(&*self.disk, segment, PIECE_BYTES)?,
         };
         let found = open.find(segment, self.next, end)?;
         self.open = Some(open);
@@ -108,14 +122,24 @@ impl Reader {
 
 /// Number after the last record of a segment that can be read.
 pub(super) fn end_of(disk: &dyn Disk, segment: &Segment) -> io::Result<u64> {
-    let mut open = Open::new(disk, segment)?;
+    let mut open = Open::new(disk, segment, PIECE_BYTES)?;
     while open.find(segment, segment.first, u64::MAX)?.is_some() {}
     Ok(open.passed)
+}
+
+/// The record of that number, if it begins there and is whole.
+pub(super) fn record_at(disk: &dyn Disk, segment: &Segment, offset: u64, sequence: u64) -> io::Result<Option<Record>> {
+    let mut open = Open::new(disk, segment, RECORD_PIECE_BYTES)?;
+    open.offset = offset;
+    let found = open.find(segment, sequence, sequence.saturating_add(1))?;
+    Ok(found.filter(|record| record.place.offset == offset))
 }
 
 /// A segment that is being read.
 struct Open {
     ordinal: u64,
+    /// Bytes that are read at once, where no single record is longer.
+    piece: usize,
     source: Box<dyn Source>,
     /// Records before this number lie behind.
     passed: u64,
@@ -127,9 +151,10 @@ struct Open {
 }
 
 impl Open {
-    fn new(disk: &dyn Disk, segment: &Segment) -> io::Result<Open> {
+    fn new(disk: &dyn Disk, segment: &Segment, piece: usize) -> io::Result<Open> {
         let source = disk.open(&segment.name())?;
-        Ok(Open { ordinal: segment.ordinal, source, passed: segment.first, offset: 0, buffer: Vec::new(), used: 0 })
+        let (ordinal, passed) = (segment.ordinal, segment.first);
+        Ok(Open { ordinal, piece, source, passed, offset: 0, buffer: Vec::new(), used: 0 })
     }
 
     fn find(&mut self, segment: &Segment, from: u64, end: u64) -> io::Result<Option<Record>> {
@@ -142,11 +167,12 @@ impl Open {
                 Step::Record { sequence, .. } if sequence >= end => return Ok(None),
                 Step::Record { sequence, bytes } => {
                     let payload = self.used + HEADER_BYTES..self.used + bytes;
+                    let place = Place { segment: self.ordinal, offset: self.offset + self.used as u64 };
                     self.used += bytes;
                     self.passed = self.passed.max(sequence.saturating_add(1));
                     if sequence >= from {
                         let payload = Bytes::copy_from_slice(&self.buffer[payload]);
-                        return Ok(Some(Record { sequence, payload }));
+                        return Ok(Some(Record { sequence, place, payload }));
                     }
                 }
             }
@@ -160,7 +186,7 @@ impl Open {
         self.used = 0;
         let have = self.buffer.len();
         let left = segment.bytes.saturating_sub(self.offset + have as u64);
-        let more = u64::try_from((wanted - have).max(PIECE_BYTES)).unwrap_or(u64::MAX).min(left) as usize;
+        let more = u64::try_from((wanted - have).max(self.piece)).unwrap_or(u64::MAX).min(left) as usize;
         self.buffer.resize(have + more, 0);
         let read = self.source.read_at(self.offset + have as u64, &mut self.buffer[have..]);
         match read {

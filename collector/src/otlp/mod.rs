@@ -1,10 +1,12 @@
 //! OTLP as bytes: what a request is, whether it is whole, and what it counts. Pure; it knows no transport and no store.
 
+pub mod fields;
 mod json;
 mod rules;
 #[cfg(test)]
 pub mod samples;
 mod schema;
+pub mod service;
 mod wire;
 
 pub use json::to_protobuf;

@@ -47,7 +47,8 @@ impl Running {
         let directory = tempfile::tempdir().unwrap();
         let variables = ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"]
             .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
-        let config = config::load(yaml, variables).unwrap();
+        let mut config = config::load(yaml, variables).unwrap();
+        config.storage.directory = directory.path().to_owned();
         let disk = Arc::new(Directory::open(directory.path()).unwrap());
         let collector = Collector::start_on(&config, behind(disk)).await.unwrap();
         Running { collector, directory }
