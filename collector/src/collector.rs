@@ -18,6 +18,7 @@ use crate::index::{Follower, Index};
 use crate::intake::Intake;
 use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
 use crate::notice::Notices;
+use crate::query;
 use crate::receive::{self, Guard, Room, guarded};
 use crate::serve::{Limits, Server};
 
@@ -116,7 +117,7 @@ impl Collector {
         let forwarder = |name: &String| Forwarder::new(name, config, &log, &health, &phases.drain, &phases.stop);
         let forwarders: Vec<_> = config.exporters.keys().map(forwarder).collect::<Result<_, _>>()?;
         let mut addresses = Vec::new();
-        for (place, server) in servers(config, &log, &health, &phases.end) {
+        for (place, server) in servers(config, &log, &index, &health, &phases.end) {
             let server = server.await.map_err(|(address, error)| StartError::Listen { place, address, error })?;
             addresses.push((place, server.address().map_err(StartError::Thread)?));
             phases.receiving.spawn(server.run(phases.end.clone(), phases.receiving.clone()));
@@ -194,7 +195,13 @@ fn on_full(exporter: &Exporter) -> log::OnFull {
 type Binding = std::pin::Pin<Box<dyn Future<Output = Result<Server, (SocketAddr, io::Error)>> + Send>>;
 
 /// Where it listens.
-fn servers(config: &Config, log: &Log, health: &Arc<Health>, end: &CancellationToken) -> Vec<(&'static str, Binding)> {
+fn servers(
+    config: &Config,
+    log: &Log,
+    index: &Index,
+    health: &Arc<Health>,
+    end: &CancellationToken,
+) -> Vec<(&'static str, Binding)> {
     let room = Room::new(ROOM_BYTES);
     let intake = Intake::new(log.clone(), health.clone());
     let bind = |address, access: crate::config::Access, streams, router| -> Binding {
@@ -215,6 +222,7 @@ fn servers(config: &Config, log: &Log, health: &Arc<Health>, end: &CancellationT
         servers.push(("receivers.otlp.protocols.http", bind(http.endpoint, http.access(), 100, router)));
     }
     let router = admin::routes(log.clone(), health.clone(), end.clone());
+    let router = router.merge(query::routes(log.clone(), index.clone()));
     servers.push(("query", bind(config.query.endpoint, config.query.access(), 100, router)));
     servers
 }

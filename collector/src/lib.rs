@@ -25,6 +25,7 @@ mod intake;
 pub mod log;
 mod notice;
 pub mod otlp;
+mod query;
 mod receive;
 mod serve;
 

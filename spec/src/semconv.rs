@@ -753,7 +753,7 @@ pub enum DropReason {
     Function,
     /// A closing hook whose token names no open frame (T4).
     Token,
-    /// A closing hook whose token names a frame of another function or kind (T5).
+    /// A closing hook whose token names a frame of another kind (T5).
     Mismatch,
     /// A record of a ring that was overwritten before it was taken (R9).
     Record,

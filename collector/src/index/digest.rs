@@ -79,7 +79,8 @@ impl Digest {
         }
         self.start_min = self.start_min.min(start);
         self.start_max = self.start_max.max(start);
-        self.duration_max = self.duration_max.max(end.saturating_sub(start));
+        // A span that ends when it begins is shown with 1 ns.
+        self.duration_max = self.duration_max.max(end.saturating_sub(start).max(1));
         terms.insert(Term::Operation(service, name));
         let listed = service.len() <= NAME_BYTES_MAX && name.len() <= NAME_BYTES_MAX;
         if listed && self.operations.len() < OPERATIONS_MAX {

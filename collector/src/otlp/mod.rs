@@ -7,12 +7,13 @@ mod rules;
 pub mod samples;
 mod schema;
 pub mod service;
+pub mod value;
 mod wire;
 
 pub use json::to_protobuf;
 pub use rules::{Admitted, admit};
 pub use waspect_otlp_client::Signal;
-pub use wire::{Malformed, Summary, inspect};
+pub use wire::{Malformed, Summary, inspect, messages_of_span};
 
 /// How a request is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -57,7 +57,7 @@ pub(super) static LOGS: Message = part(&[(1, Type::Message(&RESOURCE_LOGS))]);
 
 static RESOURCE_SPANS: Message = part(&[(1, Type::Message(&RESOURCE)), (2, Type::Message(&SCOPE_SPANS)), (3, Text)]);
 static SCOPE_SPANS: Message = part(&[(1, Type::Message(&SCOPE)), (2, Type::Message(&SPAN)), (3, Text)]);
-static SPAN: Message = Message {
+pub(super) static SPAN: Message = Message {
     fields: &[
         (1, Bytes),
         (2, Bytes),

@@ -44,6 +44,14 @@ pub fn inspect(signal: Signal, request: &[u8]) -> Result<Summary, Malformed> {
     Ok(walk.summary)
 }
 
+/// Messages of a whole span: what decoding it would build.
+pub fn messages_of_span(span: &[u8]) -> u64 {
+    let mut walk = Walk { bytes: span, summary: Summary::default() };
+    // It was whole when it was received; if it is not now, decoding says so.
+    let _ = walk.message(&schema::SPAN, 0, span.len(), 0);
+    walk.summary.messages
+}
+
 struct Walk<'b> {
     bytes: &'b [u8],
     summary: Summary,

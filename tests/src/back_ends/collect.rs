@@ -1,12 +1,11 @@
 //! Our own collector as a process: `waspect collect`, its store, and what it says of itself.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
+use super::http;
 use super::server::Server;
 use crate::assets;
 
@@ -53,6 +52,11 @@ impl Collect {
         &self.addresses[1]
     }
 
+    /// Where it is asked.
+    pub fn query_address(&self) -> &str {
+        &self.addresses[2]
+    }
+
     /// Its process.
     pub fn id(&self) -> u32 {
         self.server.id()
@@ -60,12 +64,9 @@ impl Collect {
 
     /// One figure of `/metrics`: the sum of the series whose lines begin so.
     pub fn figure(&self, name: &str) -> u64 {
-        let mut stream = TcpStream::connect(&self.addresses[2]).expect("it listens");
-        write!(stream, "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("it takes a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers in UTF-8");
-        assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
-        let lines = answer.lines().filter(|line| line.starts_with(name));
+        let answer = http::get(&self.addresses[2], "/metrics");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let lines = answer.body.lines().filter(|line| line.starts_with(name));
         lines.map(|line| line.rsplit(' ').next().expect("a value").parse::<u64>().expect("a number")).sum()
     }
 

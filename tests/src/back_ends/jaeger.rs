@@ -1,11 +1,10 @@
 //! A real Jaeger: OTLP in, its own query API out.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 
 use serde_json::Value;
 
+use super::http;
 use super::server::Server;
 use crate::assets;
 
@@ -101,15 +100,15 @@ impl Jaeger {
         spans
     }
 
-    /// Asks the query API. HTTP/1.0: the answer ends where the connection does.
+    /// Where its query API listens.
+    pub fn query_address(&self) -> &str {
+        &self.query
+    }
+
     fn get(&self, path: &str) -> Value {
-        let mut stream = TcpStream::connect(&self.query).expect("Jaeger listens");
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.query).expect("Jaeger takes a request");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("Jaeger answers in UTF-8");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
-        assert!(head.starts_with("HTTP/1.0 200"), "{path}: {answer}");
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+        let answer = http::get(&self.query, path);
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{path}: {error}: {answer:?}"))
     }
 }
 

@@ -1,0 +1,116 @@
+//! Finds traces: the index says where to look, the log what is there. It blocks for the disk.
+
+use std::collections::HashSet;
+
+use thiserror::Error;
+
+use super::budget::Budget;
+use super::matching::Search;
+use super::trace::{Gatherer, Trace};
+use crate::entry::Entry;
+use crate::index::{Found, Index, Snapshot, Unavailable};
+use crate::log::Log;
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum QueryError {
+    /// The index cannot be asked.
+    #[error(transparent)]
+    Index(#[from] Unavailable),
+    /// The store cannot be read.
+    #[error("the store cannot be read: {0}")]
+    Disk(#[from] std::io::Error),
+}
+
+/// One query.
+pub struct Finder<'q> {
+    log: &'q Log,
+    index: &'q Index,
+    snapshot: Snapshot,
+    /// What it may still cost.
+    pub budget: Budget,
+}
+
+impl<'q> Finder<'q> {
+    /// Asks the index as it is now.
+    pub fn new(log: &'q Log, index: &'q Index) -> Result<Finder<'q>, QueryError> {
+        Ok(Finder { log, index, snapshot: index.snapshot()?, budget: Budget::new() })
+    }
+
+    /// A trace. `None`: there is none of that id.
+    pub fn trace(&mut self, id: u128) -> Result<Option<Trace>, QueryError> {
+        let mut gatherer = Gatherer::new(id);
+        let (log, budget, mut outcome) = (self.log, &mut self.budget, Ok(()));
+        let each = |found| {
+            outcome = read(log, found, |request| gatherer.add(request, budget));
+            outcome.is_ok() && budget.has_time()
+        };
+        self.snapshot.trace(id, each).map_err(|error| self.index.damaged(&error.to_string()))?;
+        outcome?;
+        let mut trace = gatherer.finish();
+        if let Some(trace) = &mut trace {
+            trace.cut |= self.budget.spent;
+        }
+        Ok(trace)
+    }
+
+    /// The traces of which a span is asked for, those that came last first.
+    pub fn search(&mut self, search: &Search) -> Result<Vec<Trace>, QueryError> {
+        let mut traces = Vec::new();
+        for id in self.ids(search)? {
+            if self.budget.spent {
+                break;
+            }
+            traces.extend(self.trace(id)?);
+        }
+        Ok(traces)
+    }
+
+    /// Every request that may have spans which begin then, the newest first.
+    pub fn requests(
+        &mut self,
+        start: std::ops::Range<u64>,
+        mut each: impl FnMut(&[u8]) -> bool,
+    ) -> Result<(), QueryError> {
+        let (log, budget, mut outcome) = (self.log, &mut self.budget, Ok(()));
+        let wanted = self.snapshot.wanted(start);
+        let each = |found| {
+            let mut on = false;
+            outcome = read(log, found, |request| on = each(request));
+            outcome.is_ok() && budget.has_time() && on
+        };
+        self.snapshot.search(&wanted, each).map_err(|error| self.index.damaged(&error.to_string()))?;
+        Ok(outcome?)
+    }
+
+    /// What the index itself says.
+    pub fn ask<T>(&self, ask: impl FnOnce(&Snapshot) -> Result<T, redb::Error>) -> Result<T, QueryError> {
+        Ok(ask(&self.snapshot).map_err(|error| self.index.damaged(&error.to_string()))?)
+    }
+
+    fn ids(&mut self, search: &Search) -> Result<Vec<u128>, QueryError> {
+        let wanted = search.wanted(&self.snapshot);
+        let (log, budget, mut outcome) = (self.log, &mut self.budget, Ok(()));
+        let (mut ids, mut seen) = (Vec::new(), HashSet::new());
+        let each = |found| {
+            let mut of_request = Vec::new();
+            outcome = read(log, found, |request| search.find(request, |id| of_request.push(id)));
+            ids.extend(of_request.into_iter().rev().filter(|id| seen.insert(*id)));
+            outcome.is_ok() && ids.len() < search.limit && budget.has_time()
+        };
+        self.snapshot.search(&wanted, each).map_err(|error| self.index.damaged(&error.to_string()))?;
+        outcome?;
+        ids.truncate(search.limit);
+        Ok(ids)
+    }
+}
+
+/// Reads a request of the log. One that is damaged or gone is not there.
+fn read(log: &Log, found: Found, each: impl FnOnce(&[u8])) -> std::io::Result<()> {
+    if let Some(record) = log.record(found.sequence, found.place)?
+        && let Some(request) = Entry::decode(&record.payload).and_then(|entry| entry.protobuf().ok())
+    {
+        each(&request);
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The query: what was stored, by trace, by search, by name.
+//!
+//! ```text
+//! HTTP -> jaeger/ (parameters) -> find (index: where; log: what) -> trace -> jaeger/ (JSON)
+//! ```
+//!
+//! Everything is bounded: few queries at once, each with a budget of time and memory. One that comes to the end of it answers with
+//! what it has, and says so.
+
+mod budget;
+mod dependencies;
+mod find;
+mod jaeger;
+mod matching;
+mod trace;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use http::StatusCode;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use crate::index::{Index, Unavailable};
+use crate::log::Log;
+use find::{Finder, QueryError};
+use matching::Search;
+
+/// Queries at once; others wait.
+const QUERIES: usize = 2;
+
+/// Who asks.
+#[derive(Clone)]
+pub struct Ask {
+    log: Log,
+    index: Index,
+    room: Arc<Semaphore>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum Asked {
+    /// As the query itself says.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The collector is ending.
+    #[error("the collector is ending")]
+    Ending,
+}
+
+/// The routes.
+pub fn routes(log: Log, index: Index) -> Router {
+    let ask = Ask { log, index, room: Arc::new(Semaphore::new(QUERIES)) };
+    jaeger::api::routes().merge(jaeger::v3::routes()).with_state(ask)
+}
+
+impl Ask {
+    /// Asks, beside the threads that serve connections.
+    async fn ask<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&mut Finder<'_>) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, Asked> {
+        let room = self.room.clone().acquire_owned().await.map_err(|_| Asked::Ending)?;
+        let (log, index) = (self.log.clone(), self.index.clone());
+        let asking = tokio::task::spawn_blocking(move || {
+            // As long as it takes, though nobody may wait for the answer any more.
+            let _room = room;
+            ask(&mut Finder::new(&log, &index)?)
+        });
+        match asking.await {
+            Ok(answer) => Ok(answer?),
+            // The database gives up on a page that was damaged while it was open.
+            Err(error) if error.is_panic() => {
+                Err(QueryError::Index(self.index.damaged("a query found it damaged")).into())
+            }
+            Err(_) => Err(Asked::Ending),
+        }
+    }
+}
+
+impl Asked {
+    /// The status that says it.
+    fn status(&self) -> StatusCode {
+        match self {
+            Asked::Query(QueryError::Index(Unavailable::Closed | Unavailable::Damaged(_))) | Asked::Ending => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Asked::Query(QueryError::Disk(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
