@@ -3,7 +3,6 @@
 //! It is taken from the bytes where they lie: building the request would cost more than all the rest of storing it.
 
 use std::collections::HashSet;
-use std::io::Write;
 
 use super::filter::TERMS_MAX;
 use super::terms::{Key, Term};
@@ -47,7 +46,7 @@ pub struct Digest {
 /// Reads a traces request. `None`: it has no spans.
 pub fn digest(key: &Key, request: &[u8]) -> Option<Digest> {
     let mut digest = Digest { start_min: u64::MAX, ..Digest::default() };
-    let mut terms = Terms { key: *key, seen: HashSet::new(), number: Vec::new() };
+    let mut terms = Terms { key: *key, ..Terms::default() };
     for resource_spans in messages(request, 1) {
         let service = service::name(resource_spans);
         terms.insert(Term::Service(service));
@@ -81,9 +80,10 @@ impl Digest {
         self.start_max = self.start_max.max(start);
         // A span that ends when it begins is shown with 1 ns.
         self.duration_max = self.duration_max.max(end.saturating_sub(start).max(1));
-        terms.insert(Term::Operation(service, name));
+        let term = terms.insert(Term::Operation(service, name));
         let listed = service.len() <= NAME_BYTES_MAX && name.len() <= NAME_BYTES_MAX;
-        if listed && self.operations.len() < OPERATIONS_MAX {
+        // Spans do the same over and over: their names are copied once.
+        if listed && self.operations.len() < OPERATIONS_MAX && terms.listed.insert((term, kind)) {
             let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
             self.operations.insert(Operation { service: text(service), name: text(name), kind });
         }
@@ -91,18 +91,21 @@ impl Digest {
 }
 
 /// The terms of one request.
+#[derive(Default)]
 struct Terms {
     key: Key,
     seen: HashSet<u64>,
-    /// A number, while it is written.
-    number: Vec<u8>,
+    /// Operations, by their terms and kinds.
+    listed: HashSet<(u64, u8)>,
 }
 
 impl Terms {
-    fn insert(&mut self, term: Term<'_>) {
+    fn insert(&mut self, term: Term<'_>) -> u64 {
+        let term = self.key.hash(term);
         if self.seen.len() < TERMS_MAX {
-            self.seen.insert(self.key.hash(term));
+            self.seen.insert(term);
         }
+        term
     }
 
     /// The attributes of a message, in its field of that number.
@@ -119,30 +122,28 @@ impl Terms {
                 _ => {}
             }
         }
-        match Fields::new(value).last() {
-            None => self.insert(Term::Tag(key, b"")),
-            Some((1, Field::Bytes(text))) => self.insert(Term::Tag(key, text)),
-            Some((2, Field::Varint(truth))) => self.insert(Term::Tag(key, if truth == 0 { b"false" } else { b"true" })),
+        let text;
+        let term = match Fields::new(value).last() {
+            None => Term::Tag(key, b""),
+            Some((1, Field::Bytes(text))) => Term::Tag(key, text),
+            Some((2, Field::Varint(truth))) => Term::Tag(key, if truth == 0 { b"false" } else { b"true" }),
             Some((3, Field::Varint(number))) => {
-                let mut text = std::mem::take(&mut self.number);
-                text.clear();
-                write!(text, "{}", number as i64).expect("a vector takes everything");
-                self.insert(Term::Tag(key, &text));
-                self.number = text;
+                text = (number as i64).to_string();
+                Term::Tag(key, text.as_bytes())
             }
             // Doubles, bytes, lists and maps: how they are written as text is the query's business.
-            Some(_) => self.insert(Term::AnyTag(key)),
-        }
+            Some(_) => Term::AnyTag(key),
+        };
+        self.insert(term);
     }
 
     fn status(&mut self, status: &[u8]) {
-        for field in Fields::new(status) {
-            match field {
-                (3, Field::Varint(1)) => self.insert(Term::Succeeded),
-                (3, Field::Varint(2)) => self.insert(Term::Failed),
-                _ => {}
-            }
-        }
+        let code = Fields::new(status).filter(|(number, _)| *number == 3).last();
+        match code {
+            Some((_, Field::Varint(1))) => self.insert(Term::Succeeded),
+            Some((_, Field::Varint(2))) => self.insert(Term::Failed),
+            _ => return,
+        };
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Term<'t> {
 }
 
 /// The hash of one index.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Key(pub [u8; 16]);
 
 impl Key {
