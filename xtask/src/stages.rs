@@ -142,7 +142,8 @@ fn cargo(arguments: &[&str]) -> Result<Vec<String>> {
 /// Cargo selects a test by its name alone, in every crate: one named as a whole-system test would run that one here too,
 /// before its set-up.
 fn unit() -> Result<Vec<String>> {
-    let mut arguments = ["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--examples"].map(str::to_owned).to_vec();
+    let mut arguments =
+        ["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--examples"].map(str::to_owned).to_vec();
     let stages = rust_files(&workspace::root().join("tests/tests"))?;
     for folder in member_folders()? {
         let tests = workspace::root().join(&folder).join("tests");
