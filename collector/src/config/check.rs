@@ -11,10 +11,11 @@ use crate::otlp::Signal;
 /// The kinds of exporters, by the first part of their names.
 const KINDS: [&str; 4] = ["otlp", "otlp_grpc", "otlphttp", "otlp_http"];
 
-/// The only extension that can authenticate.
+/// The only kind of extension: it authenticates.
 const AUTHENTICATOR: &str = "bearertokenauth";
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    check_extensions(config)?;
     let protocols = &config.receivers.otlp.protocols;
     if protocols.grpc.is_none() && protocols.http.is_none() {
         return Err(ConfigError::at("receivers.otlp.protocols", "nothing would come in; name grpc, http, or both"));
@@ -40,6 +41,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         }
     }
     check_access(config, "query", config.query.endpoint, &config.query.access())?;
+    check_tokens(config)?;
     check_storage(config)?;
     for (name, exporter) in &config.exporters {
         check_exporter(name, exporter)?;
@@ -62,24 +64,17 @@ fn check_access(config: &Config, place: &str, endpoint: SocketAddr, access: &Acc
         }
     }
     match &access.auth {
-        Some(auth) if auth.authenticator != AUTHENTICATOR => {
+        Some(auth) if !is_authenticator(&auth.authenticator) => {
             let message = format!("`{}` is no extension that authenticates; write {AUTHENTICATOR}", auth.authenticator);
             Err(ConfigError::at(format!("{place}.auth.authenticator"), message))
         }
-        Some(_) if config.extensions.bearertokenauth.is_none() => Err(ConfigError::at(
-            format!("{place}.auth.authenticator"),
-            "it has no token; write one under extensions.bearertokenauth.token, such as ${env:WASPECT_TOKEN}",
-        )),
-        Some(_) => {
-            let token = config.extensions.bearertokenauth.iter().map(|extension| extension.token.reveal()).next();
-            match token.is_some_and(|token| token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-                true => Err(ConfigError::at(
-                    "extensions.bearertokenauth.token",
-                    "it is empty, or not plain ASCII without spaces",
-                )),
-                false => Ok(()),
-            }
+        Some(auth) if !config.extensions.contains_key(&auth.authenticator) => {
+            let name = &auth.authenticator;
+            let message =
+                format!("it has no token; write one under extensions.{name}.token, such as ${{env:WASPECT_TOKEN}}");
+            Err(ConfigError::at(format!("{place}.auth.authenticator"), message))
         }
+        Some(_) => Ok(()),
         None if endpoint.ip().is_loopback() || access.allow_unauthenticated => Ok(()),
         None => Err(ConfigError::at(
             format!("{place}.endpoint"),
@@ -88,6 +83,45 @@ fn check_access(config: &Config, place: &str, endpoint: SocketAddr, access: &Acc
                  `allow_unauthenticated: true` if the network keeps strangers out"
             ),
         )),
+    }
+}
+
+fn is_authenticator(name: &str) -> bool {
+    name.split('/').next() == Some(AUTHENTICATOR)
+}
+
+fn check_extensions(config: &Config) -> Result<(), ConfigError> {
+    for (name, extension) in &config.extensions {
+        let place = format!("extensions.{name}");
+        if !is_authenticator(name) {
+            let message = format!("no extension is called so; write {AUTHENTICATOR}, and a name of yours after a /");
+            return Err(ConfigError::at(place, message));
+        }
+        let token = extension.token.reveal();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(ConfigError::at(format!("{place}.token"), "it is empty, or not plain ASCII without spaces"));
+        }
+    }
+    Ok(())
+}
+
+/// Whoever may send may not ask: the token of a web page is known to all of its readers.
+fn check_tokens(config: &Config) -> Result<(), ConfigError> {
+    let token = |access: &Access| {
+        let name = &access.auth.as_ref()?.authenticator;
+        config.extensions.get(name).map(|extension| extension.token.reveal().to_owned())
+    };
+    let protocols = &config.receivers.otlp.protocols;
+    let grpc = protocols.grpc.as_ref().and_then(|grpc| token(&grpc.access()));
+    let http = protocols.http.as_ref().and_then(|http| token(&http.access()));
+    match token(&config.query.access()) {
+        Some(asks) if [grpc, http].iter().flatten().any(|sends| *sends == asks) => Err(ConfigError::at(
+            "query.auth.authenticator",
+            format!(
+                "whoever may send could ask as well; give it a token of its own, such as extensions.{AUTHENTICATOR}/query"
+            ),
+        )),
+        _ => Ok(()),
     }
 }
 

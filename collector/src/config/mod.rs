@@ -30,7 +30,7 @@ pub struct Config {
     pub receivers: Receivers,
     /// Where it goes, by `TYPE` or `TYPE/NAME`.
     pub exporters: BTreeMap<String, Exporter>,
-    /// What receivers refer to.
+    /// Who may do what, by `bearertokenauth` or `bearertokenauth/NAME`.
     pub extensions: Extensions,
     /// Where it is kept.
     pub storage: Storage,
@@ -117,20 +117,14 @@ impl Default for Cors {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
-    /// Its name: `bearertokenauth`.
+    /// Its name: `bearertokenauth` or `bearertokenauth/NAME`.
     pub authenticator: String,
 }
 
-/// What receivers refer to.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Extensions {
-    /// A token that clients send as `Authorization: Bearer TOKEN`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bearertokenauth: Option<BearerToken>,
-}
+/// Tokens, by name.
+pub type Extensions = BTreeMap<String, BearerToken>;
 
-/// A token.
+/// A token that clients send as `Authorization: Bearer TOKEN`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BearerToken {

@@ -34,7 +34,7 @@ pub struct Guard {
 impl Guard {
     /// As configured.
     pub fn new(access: &Access, extensions: &Extensions) -> Guard {
-        let token = extensions.bearertokenauth.as_ref().filter(|_| access.auth.is_some());
+        let token = access.auth.as_ref().and_then(|auth| extensions.get(&auth.authenticator));
         Guard {
             token: token.map(|extension| format!("Bearer {}", extension.token.reveal()).into_bytes()),
             allowed_hosts: access.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
