@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,7 +16,6 @@ use crate::health::Health;
 use crate::index::{Follower, Index};
 use crate::intake::Intake;
 use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
-use crate::notice::Notices;
 use crate::query;
 use crate::receive::{self, Guard, Room, guarded};
 use crate::serve::{Limits, Server};
@@ -80,7 +78,6 @@ pub struct Collector {
     pub opened: Opened,
     /// Where it listens: the setting, and the address.
     pub addresses: Vec<(&'static str, SocketAddr)>,
-    notices: Option<mpsc::Receiver<String>>,
     log: Log,
     health: Arc<Health>,
     phases: Phases,
@@ -111,7 +108,6 @@ impl Collector {
         let log = Log::start(store, ROOM_BYTES).map_err(StartError::Thread)?;
         let health = Arc::new(Health::new(&log));
         let phases = Phases::default();
-        let (notices, told) = Notices::new();
         let index = Index::new(&config.storage.directory.join(INDEX));
 
         let forwarder = |name: &String| Forwarder::new(name, config, &log, &health, &phases.drain, &phases.stop);
@@ -126,19 +122,14 @@ impl Collector {
         for forwarder in forwarders {
             phases.forwarding.spawn(forwarder.run());
         }
-        let follower = Follower::new(index, &log, &health, &notices, &phases.drain);
+        let follower = Follower::new(index, &log, &health, &phases.drain);
         phases.forwarding.spawn(follower.run());
-        Ok(Collector { opened, addresses, notices: Some(told), log, health, phases })
+        Ok(Collector { opened, addresses, log, health, phases })
     }
 
     /// What it counts.
     pub fn health(&self) -> &Arc<Health> {
         &self.health
-    }
-
-    /// What an operator should read, as it happens, a line each; for who asks first.
-    pub fn notices(&mut self) -> Option<mpsc::Receiver<String>> {
-        self.notices.take()
     }
 
     /// Takes nothing new, finishes what is under way, sends what is stored as far as endpoints take it, and closes the store.

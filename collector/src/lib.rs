@@ -23,7 +23,6 @@ pub mod health;
 pub mod index;
 mod intake;
 pub mod log;
-mod notice;
 pub mod otlp;
 mod query;
 mod receive;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use redb::{Builder, Database, DatabaseError, StorageError};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::digest::digest;
 use super::tables::{self, Facts, Request};
@@ -15,7 +16,6 @@ use super::{Index, Open};
 use crate::entry::Entry;
 use crate::health::Health;
 use crate::log::{Log, Reader};
-use crate::notice::Notices;
 use crate::otlp::Signal;
 
 /// Records that are indexed at once.
@@ -36,7 +36,6 @@ pub struct Follower {
     index: Index,
     log: Log,
     health: Arc<Health>,
-    notices: Notices,
     end: CancellationToken,
 }
 
@@ -62,9 +61,8 @@ struct Position {
 
 impl Follower {
     /// Nothing is read yet.
-    pub fn new(index: Index, log: &Log, health: &Arc<Health>, notices: &Notices, end: &CancellationToken) -> Follower {
-        let (log, health, notices, end) = (log.clone(), health.clone(), notices.clone(), end.clone());
-        Follower { index, log, health, notices, end }
+    pub fn new(index: Index, log: &Log, health: &Arc<Health>, end: &CancellationToken) -> Follower {
+        Follower { index, log: log.clone(), health: health.clone(), end: end.clone() }
     }
 
     /// Follows until the end.
@@ -85,7 +83,7 @@ impl Follower {
                 Ok(()) => return,
                 Err(Trouble::Damaged(why)) => self.throw_away(&why).await,
                 Err(Trouble::Disk(why)) => {
-                    self.notices.tell(format!("the index cannot be kept for now: {why}"));
+                    warn!(why, "the index cannot be kept for now; it is tried again");
                     self.wait(DISK_WAIT).await;
                 }
             }
@@ -178,10 +176,10 @@ impl Follower {
     async fn throw_away(&self, why: &str) {
         self.health.index_rebuilt();
         let path = self.index.path();
-        self.notices.tell(format!("the index `{}` is built again from the log: {why}", path.display()));
+        warn!(index = %path.display(), why, "the index is built again from the log");
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                self.notices.tell(format!("the index `{}` cannot be removed: {error}; remove it", path.display()));
+                warn!(index = %path.display(), %error, "the index cannot be removed; remove it");
                 self.wait(DISK_WAIT).await;
             }
             _ => {}

@@ -12,7 +12,6 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +19,6 @@ use super::*;
 use crate::entry::Entry;
 use crate::health::Health;
 use crate::log::{Directory, Log, Options, Store};
-use crate::notice::Notices;
 use crate::otlp::{Encoding, Signal};
 
 /// How long an index may take: a guard against waiting for ever.
@@ -30,7 +28,7 @@ const INDEX_MAX: Duration = Duration::from_secs(60);
 struct Running {
     log: Log,
     index: Index,
-    told: mpsc::Receiver<String>,
+    health: Arc<Health>,
     end: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -39,10 +37,10 @@ impl Running {
     async fn start(directory: &Path, options: &Options) -> Running {
         let disk = Arc::new(Directory::open(directory).unwrap());
         let log = Log::start(Store::open(disk, options.clone()).unwrap().0, 64 << 20).unwrap();
-        let (notices, told) = Notices::new();
+        let health = Arc::new(Health::new(&log));
         let (index, end) = (Index::new(&directory.join("index")), CancellationToken::new());
-        let follower = Follower::new(index.clone(), &log, &Arc::new(Health::new(&log)), &notices, &end);
-        Running { log, index, told, end, task: tokio::spawn(follower.run()) }
+        let follower = Follower::new(index.clone(), &log, &health, &end);
+        Running { log, index, health, end, task: tokio::spawn(follower.run()) }
     }
 
     async fn append(&self, request: &ExportTraceServiceRequest) -> u64 {
@@ -63,9 +61,11 @@ impl Running {
         }
     }
 
-    /// What an operator was told.
-    fn told(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.told.try_recv().ok()).collect()
+    /// How often it was built again.
+    fn rebuilds(&self) -> usize {
+        let text = self.health.open_metrics();
+        let count = text.lines().find_map(|line| line.strip_prefix("waspect_collector_index_rebuilds_total "));
+        count.map_or(0, |count| count.parse().unwrap())
     }
 
     async fn finish(self) {
@@ -155,7 +155,8 @@ async fn what_was_stored_is_found_by_trace_and_by_term() {
         }
     }
     assert!(extra < 300, "and seldom a maybe too many: {extra} of {}", 300 * 45);
-    assert_eq!(search(&snapshot, &[Term::Operation(b"s1", b"other")]).len(), 0);
+    let wrong = search(&snapshot, &[Term::Operation(b"s1", b"other")]).len();
+    assert!(wrong < 60, "of 45 different filters one in a hundred says maybe: {wrong} of 300");
     let services = ["s0", "s1", "s2", "s3", "s4"].map(str::to_owned);
     assert_eq!(snapshot.services().unwrap(), BTreeSet::from(services));
     let operation = Operation { service: "s1".into(), name: "op".into(), kind: 0 };
@@ -192,13 +193,13 @@ async fn an_index_goes_on_where_it_was_and_can_be_thrown_away() {
         if life == 2 {
             std::fs::remove_file(directory.path().join("index")).unwrap();
         }
-        let mut running = Running::start(directory.path(), &small_segments()).await;
+        let running = Running::start(directory.path(), &small_segments()).await;
         for _ in 0..20 {
             running.append(&request(5, "s", "op", "t")).await;
         }
         let expected = usize::try_from(20 * (life + 1)).unwrap();
         running.wait_for(|snapshot| (trace(snapshot, 5).len() == expected).then_some(())).await;
-        assert_eq!(running.told(), Vec::<String>::new(), "nothing is wrong");
+        assert_eq!(running.rebuilds(), 0, "nothing is wrong");
         running.finish().await;
     }
 }
@@ -264,7 +265,7 @@ async fn a_damaged_or_foreign_file_is_built_again() {
             }
         }
         std::fs::write(&file, bytes).unwrap();
-        let mut running = Running::start(directory.path(), &small_segments()).await;
+        let running = Running::start(directory.path(), &small_segments()).await;
         running.wait_for(|snapshot| (search(snapshot, &[]).len() == 60).then_some(())).await;
         let snapshot = running.index.snapshot().unwrap();
         for id in 1..=60_u64 {
@@ -272,10 +273,9 @@ async fn a_damaged_or_foreign_file_is_built_again() {
             assert_eq!(records, [id - 1], "case {case}");
         }
         drop(snapshot);
-        let told = running.told();
-        assert!(told.iter().all(|line| line.contains("is built again from the log: ")), "case {case}: {told:?}");
-        assert!(case > 3 || told.len() == 1, "case {case}: {told:?}");
-        rebuilt += usize::from(!told.is_empty());
+        let rebuilds = running.rebuilds();
+        assert!(if case > 3 { rebuilds < 2 } else { rebuilds == 1 }, "case {case}: {rebuilds}");
+        rebuilt += rebuilds;
         running.finish().await;
     }
     println!("{cases} damaged indexes, {rebuilt} built again");

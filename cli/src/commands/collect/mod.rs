@@ -76,15 +76,8 @@ impl Collect {
             let _ = asked.send(signal);
         })?;
         let drained = runtime.block_on(async {
-            let mut collector = Collector::start(&config).await?;
+            let collector = Collector::start(&config).await?;
             tell(&config, &collector, format);
-            if let Some(mut notices) = collector.notices() {
-                tokio::spawn(async move {
-                    while let Some(line) = notices.recv().await {
-                        format.warn(&escape(&line));
-                    }
-                });
-            }
             // The sender lives as long as the process.
             if let Ok(signal) = ending.await {
                 format.say(&format!("ending: {}", signal.name));
