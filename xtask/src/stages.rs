@@ -63,8 +63,7 @@ pub fn all() -> Result<Vec<Stage>> {
         let name = path.file_stem().unwrap_or_default().display().to_string();
         let needs =
             NEEDS.iter().find(|(test, _)| *test == name).map_or(&["targets", "modules", "guests"][..], |needs| needs.1);
-        stages
-            .push(Stage::new(&name, &headline(&path)?, needs, |name| cargo(&["test", "--workspace", "--test", name])));
+        stages.push(Stage::new(&name, &headline(&path)?, needs, whole));
     }
     Ok(stages)
 }
@@ -135,6 +134,12 @@ fn cargo(arguments: &[&str]) -> Result<Vec<String>> {
         "test" => run_and_keep(&mut command, |line| line.starts_with("test result:")),
         _ => run(&mut command).map(|()| Vec::new()),
     }
+}
+
+/// A test of the whole system. What it starts is built first: cargo sees to what a test links alone.
+fn whole(name: &str) -> Result<Vec<String>> {
+    cargo(&["build", "--workspace", "--all-targets"])?;
+    cargo(&["test", "--workspace", "--test", name])
 }
 
 /// Libraries, programs, and the integration tests of every crate but the whole-system one.
