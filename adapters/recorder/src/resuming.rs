@@ -201,16 +201,28 @@ impl Recorder {
 
     /// The frame of the token leaves the lane: it is suspended once the floor of its stack has left as well.
     fn suspend(&mut self, now: u64, token: u32) {
-        let Some(depth) = self.find(token, false) else { return };
+        if let Some((depth, _)) = self.next_to_leave(now, token) {
+            self.put_aside(now, depth, self.lane.places[depth]);
+        }
+    }
+
+    /// The depth and the frame that the token names, alone on top. What left before it, and was not its callee, is abandoned.
+    pub(crate) fn next_to_leave(&mut self, now: u64, token: u32) -> Option<(usize, Frame)> {
+        let depth = self.find(token, false)?;
         let expected = self.leaving.depth == depth + 1 && self.leaving.sequence == self.sequence;
         if depth + 1 < self.lane.frames.len() || !expected {
             self.abandon();
         }
-        let Some(frame) = self.uncover(now, depth) else { return };
+        Some((depth, self.uncover(now, depth)?))
+    }
+
+    /// The frame on top leaves the lane, to wait at this place.
+    pub(crate) fn put_aside(&mut self, now: u64, depth: usize, place: Place) {
+        let frame = self.lane.frames[depth];
         if self.leaving.is_empty() {
             self.leaving.since = now;
         }
-        self.leaving.frames.push((frame, self.lane.places[depth]));
+        self.leaving.frames.push((frame, place));
         self.leave(now, depth, &frame);
     }
 

@@ -51,24 +51,14 @@ impl Recorder {
 
     /// The frame of the token leaves the lane for the stack of this name, once the outermost one of its stack has left as well.
     pub(crate) fn save(&mut self, now: u64, token: u32, name: u32) {
-        let Some(depth) = self.find(token, false) else { return };
-        let expected = self.leaving.depth == depth + 1 && self.leaving.sequence == self.sequence;
-        if depth + 1 < self.lane.frames.len() || !expected {
-            self.abandon();
-        }
-        let Some(frame) = self.uncover(now, depth) else { return };
+        let Some((depth, frame)) = self.next_to_leave(now, token) else { return };
         let key = self.key(frame.function, name);
         let is_outermost = depth.checked_sub(1).is_none_or(|below| !self.lane.frames[below].is(flag::STACKED));
         if frame.is(flag::FLOOR) || is_outermost {
             self.close_stale(now, key);
             self.name_floor(depth, key);
         }
-        if self.leaving.is_empty() {
-            self.leaving.since = now;
-        }
-        let frame = self.lane.frames[depth];
-        self.leaving.frames.push((frame, Place { stack: name, height: 0 }));
-        self.leave(now, depth, &frame);
+        self.put_aside(now, depth, Place { stack: name, height: 0 });
     }
 
     fn key(&self, function: u32, name: u32) -> Key {
