@@ -100,20 +100,16 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Every operation that is listed, and when it was last seen, in ms since 1970.
-    pub fn operations(&self, service: Option<&str>) -> Result<BTreeMap<Operation, u64>, redb::Error> {
+    /// A service's operations that are listed, and when each was last seen, in ms since 1970.
+    pub fn operations(&self, service: &str) -> Result<BTreeMap<Operation, u64>, redb::Error> {
         let mut operations = BTreeMap::new();
         for (_, names) in self.segments.iter().rev() {
             let Some(table) = found(self.transaction.open_table(Operations::new(&names.operations)))? else { continue };
-            let range = match service {
-                Some(service) => table.range((service, 0, "")..(service, COUNT, ""))?,
-                None => table.iter()?,
-            };
-            for entry in range {
+            for entry in table.range((service, 0, "")..(service, COUNT, ""))? {
                 let (key, last_seen) = entry?;
                 let (service, kind, name) = key.value();
-                if kind == COUNT || operations.len() >= OPERATIONS_MAX {
-                    continue;
+                if operations.len() >= OPERATIONS_MAX {
+                    return Ok(operations);
                 }
                 let operation = Operation { service: service.to_owned(), name: name.to_owned(), kind };
                 operations.entry(operation).or_insert(last_seen.value());

@@ -160,7 +160,7 @@ async fn what_was_stored_is_found_by_trace_and_by_term() {
     let services = ["s0", "s1", "s2", "s3", "s4"].map(str::to_owned);
     assert_eq!(snapshot.services().unwrap(), BTreeSet::from(services));
     let operation = Operation { service: "s1".into(), name: "op".into(), kind: 0 };
-    assert_eq!(snapshot.operations(Some("s1")).unwrap(), BTreeMap::from([(operation, 7)]));
+    assert_eq!(snapshot.operations("s1").unwrap(), BTreeMap::from([(operation, 7)]));
     running.finish().await;
 }
 

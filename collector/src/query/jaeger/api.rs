@@ -10,7 +10,7 @@ use http::{StatusCode, Uri};
 use serde::Serialize;
 
 use super::SPENT;
-use super::convert::{convert, kind};
+use super::convert::convert;
 use super::model::{Dependency, Failure, Operation, Response as Body, Trace};
 use super::parameters::{Parameters, trace_id};
 use crate::query::{Ask, Asked, Finder, QueryError, dependencies, now_ns};
@@ -35,7 +35,7 @@ async fn operation_names(State(ask): State<Ask>, uri: Uri, RawQuery(query): RawQ
     // As it was written: there `+` is a space, too.
     let service = uri.path().trim_start_matches("/api/services/").trim_end_matches("/operations").replace('+', " ");
     let service = percent_encoding::percent_decode_str(&service).decode_utf8_lossy().into_owned();
-    let found = ask.ask(move |finder| finder.ask(|snapshot| snapshot.operations(Some(&service)))).await;
+    let found = ask.ask(move |finder| finder.ask(|snapshot| snapshot.operations(&service))).await;
     answer(query, found.map(|found| names(found.into_keys().map(|operation| operation.name).collect())))
 }
 
@@ -45,17 +45,11 @@ async fn operations(State(ask): State<Ask>, RawQuery(query): RawQuery) -> Respon
     if service.is_empty() {
         return no(StatusCode::BAD_REQUEST, "parameter 'service' is required".into());
     }
-    let found = ask.ask(move |finder| finder.ask(|snapshot| snapshot.operations(Some(&service)))).await;
-    answer(
-        query,
-        found.map(|found| {
-            let operations =
-                found.into_keys().map(|found| Operation { name: found.name, span_kind: kind(found.kind.into()) });
-            let operations: Vec<_> =
-                operations.filter(|found| wanted.is_empty() || wanted == found.span_kind).collect();
-            Body { total: operations.len(), ..data(operations) }
-        }),
-    )
+    let found = super::operations(&ask, service, &wanted).await.map(|found| {
+        let operations: Vec<_> = found.into_iter().map(|(name, span_kind)| Operation { name, span_kind }).collect();
+        Body { total: operations.len(), ..data(operations) }
+    });
+    answer(query, found)
 }
 
 async fn search(State(ask): State<Ask>, RawQuery(query): RawQuery) -> Response {

@@ -12,7 +12,6 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::adjust::adjust;
-use super::convert::kind;
 use super::parameters::{Parameters, trace_id};
 use crate::query::{Ask, Asked, Finder, Search};
 
@@ -55,11 +54,9 @@ struct Operation {
 async fn operations(State(ask): State<Ask>, RawQuery(query): RawQuery) -> Response {
     let parameters = Parameters::new(query.as_deref());
     let (service, wanted) = (parameters.get("service").to_owned(), parameters.get("span_kind").to_owned());
-    match ask.ask(move |finder| finder.ask(|snapshot| snapshot.operations(Some(&service)))).await {
+    match super::operations(&ask, service, &wanted).await {
         Ok(found) => {
-            let operations =
-                found.into_keys().map(|found| Operation { name: found.name, span_kind: kind(found.kind.into()) });
-            let operations = operations.filter(|found| wanted.is_empty() || wanted == found.span_kind).collect();
+            let operations = found.into_iter().map(|(name, span_kind)| Operation { name, span_kind }).collect();
             super::json(StatusCode::OK, &Operations { operations }, false)
         }
         Err(asked) => no(asked.status(), &asked.to_string()),
