@@ -133,7 +133,7 @@ fn describe_status(status: &Status) -> String {
 }
 
 /// An error and what is behind it, in one line.
-pub fn describe(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn describe(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     for error in chain(error) {
         let part = error.to_string();

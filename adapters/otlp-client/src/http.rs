@@ -134,7 +134,7 @@ pub fn client(endpoint: &Endpoint) -> Result<HttpClient, String> {
 }
 
 /// Headers that a user wrote down.
-pub fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
+pub(crate) fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::try_from(name).map_err(|_| format!("`{name}` is no header name"))?;

@@ -15,10 +15,9 @@ mod transport;
 
 pub use answer::ANSWER_BYTES_MAX;
 pub use endpoint::{Compression, Endpoint, Protocol, Tls};
-pub use grpc::{describe, metadata, target};
-pub use http::{HttpClient, client, header_map};
+pub use grpc::{metadata, target};
+pub use http::{HttpClient, client};
 pub use json::{JsonError, to_json_line};
 pub use raw::Raw;
 pub use signal::Signal;
-pub use tls::Credentials;
 pub use transport::{Answer, Failure, Transport, connect};

@@ -12,7 +12,7 @@ use crate::endpoint::{Endpoint, Tls};
 
 /// PEM files that were read and hold what they should.
 #[derive(Debug)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// Certificates to trust instead of the system's.
     ca: Option<Vec<u8>>,
     /// Our certificate chain and key.
