@@ -2,12 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::Telemetry;
-use super::server::Server;
+use super::server::{SILENCE_MAX, Server};
 use crate::assets;
+
+/// The file that it writes.
+const RECEIVED: &str = "received.jsonl";
 
 /// A running Collector.
 pub struct Collector {
@@ -55,7 +60,8 @@ impl Collector {
         format!("http://{}", self.ports[1])
     }
 
-    /// Waits until it told of so many spans and data points.
+    /// Waits until it told of so many spans and data points, and has them in its file: it tells before it writes, and one that is
+    /// asked to end in between panics.
     pub fn wait_until_seen(&mut self, spans: u64, points: u64) {
         let (mut spans_seen, mut points_seen) = (0, 0);
         while spans_seen < spans || points_seen < points {
@@ -64,22 +70,32 @@ impl Collector {
             spans_seen += batch["spans"].as_u64().unwrap_or(0);
             points_seen += batch["data points"].as_u64().unwrap_or(0);
         }
+        let start = Instant::now();
+        loop {
+            let text = fs::read_to_string(self.server.folder().join(RECEIVED)).unwrap_or_default();
+            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+            let written = Telemetry::parse(whole);
+            if written.spans.len() as u64 >= spans && written.points.len() as u64 >= points {
+                return;
+            }
+            assert!(start.elapsed() < SILENCE_MAX, "the Collector does not write what it told of");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Ends the Collector, and gives all that it had received.
     pub fn finish(mut self) -> Telemetry {
         let status = self.server.finish();
-        assert!(status.success(), "the Collector ended with {status}");
-        let text = fs::read_to_string(self.server.folder().join("received.jsonl"))
-            .expect("the Collector has written its file");
+        assert!(status.success(), "the Collector ended with {status}; it said:\n{}", self.server.said());
+        let text = fs::read_to_string(self.server.folder().join(RECEIVED)).expect("the Collector has written its file");
         Telemetry::parse(&text)
     }
 }
 
 fn configuration(folder: &Path, receiver: &str, name: &str) -> String {
-    let received = folder.join("received.jsonl").display().to_string();
+    let received = folder.join(RECEIVED).display().to_string();
     format!(
-        "receivers:\n  {receiver}\nexporters:\n  file: {{path: {received:?}}}\n  debug: {{sampling_initial: 1000000}}\nservice:\n  \
+        "receivers:\n  {receiver}\nexporters:\n  file: {{path: {received:?}, flush_interval: 20ms}}\n  debug: {{sampling_initial: 1000000}}\nservice:\n  \
          telemetry: {{metrics: {{level: none}}, logs: {{encoding: json}}}}\n  pipelines:\n    \
          traces: {{receivers: [{name}], exporters: [file, debug]}}\n    \
          metrics: {{receivers: [{name}], exporters: [file, debug]}}\n"

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// Longest silence before a server counts as hung: a guard against waiting for ever, not a measurement.
-const SILENCE_MAX: Duration = Duration::from_secs(120);
+pub const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// A running server with a folder of its own.
 pub struct Server {
@@ -70,6 +70,12 @@ impl Server {
                 return found;
             }
         }
+    }
+
+    /// What it said so far, and in the time until it ended.
+    pub fn said(&mut self) -> String {
+        self.seen.extend(self.lines.iter());
+        self.seen.join("\n")
     }
 
     /// The folder that the server may write to.
