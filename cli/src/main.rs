@@ -1,5 +1,6 @@
 //! The `waspect` binary: parses, reads, prints. Everything that is meant, measured or rewritten lives in the crates below.
 
+mod beacon;
 mod commands;
 mod facts;
 mod flamegraph;

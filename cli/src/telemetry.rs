@@ -12,6 +12,7 @@ use waspect_export::ErrorHandler;
 use waspect_recorder::Parent;
 use waspect_wasmtime::{ExportConfig, Health, Observer, Signal};
 
+use crate::beacon;
 use crate::output;
 use crate::summary::{Ledger, Sent};
 use crate::table::{WARN, styled};
@@ -30,9 +31,18 @@ const SHUTDOWN: Duration = Duration::from_secs(4);
 pub struct Telemetry {
     /// Sends traces and metrics over OTLP; default http://localhost:4318, or what OTEL_EXPORTER_OTLP_* say
     ///
-    /// A URL whose port is 4317 is spoken to over gRPC, unless OTEL_EXPORTER_OTLP_PROTOCOL says otherwise.
+    /// A URL whose port is 4317 is spoken to over gRPC, unless OTEL_EXPORTER_OTLP_PROTOCOL says otherwise. Without this option all is
+    /// sent to the `waspect up` of this user, if one is running.
     #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     otlp: Option<String>,
+
+    /// Sends nothing, though `waspect up` is running
+    #[arg(long, conflicts_with = "otlp")]
+    no_otlp: bool,
+
+    /// The collector that is up, where nothing else is asked for.
+    #[arg(skip)]
+    up: Option<String>,
 
     /// Writes traces and metrics as OTLP/JSON lines, as the OpenTelemetry Collector's otlpjsonfile receiver reads them
     #[arg(long, value_name = "FILE")]
@@ -78,13 +88,14 @@ impl Errors {
 
 impl Telemetry {
     /// Starts recording and export; `stem` names the service unless the environment does.
-    pub fn start(&self, stem: &str) -> Result<Started> {
+    pub fn start(&mut self, stem: &str) -> Result<Started> {
+        self.up = self.find_up();
         let variable = |name: &str| self.variable(name);
         let mut export = ExportConfig::from_env(variable)?;
         for warning in &export.warnings {
             output::print_error(&format!("{} {}\n", styled(WARN, "warning:"), escape(&warning.to_string())));
         }
-        if self.otlp.is_none() {
+        if self.otlp.is_none() && self.up.is_none() {
             export.traces = None;
             export.metrics = None;
         }
@@ -118,8 +129,29 @@ impl Telemetry {
         })
     }
 
+    /// The collector that is up, unless something else is asked for.
+    fn find_up(&self) -> Option<String> {
+        let elsewhere = match self.otlp.as_deref() {
+            None => self.no_otlp,
+            // An endpoint of the environment's is meant, if there is one.
+            Some("") => ["", "TRACES_", "METRICS_"].iter().any(|signal| {
+                environment(&format!("OTEL_EXPORTER_OTLP_{signal}ENDPOINT")).is_some_and(|url| !url.is_empty())
+            }),
+            Some(_) => true,
+        };
+        if elsewhere { None } else { beacon::find().map(|address| address.otlp) }
+    }
+
     /// A variable: the option that overrides it, else the environment's.
     fn variable(&self, name: &str) -> Option<String> {
+        if let (Some(up), Some(setting)) = (&self.up, name.strip_prefix("OTEL_EXPORTER_OTLP_")) {
+            // The others, headers with their secrets first of all, are for another endpoint.
+            return match setting {
+                "ENDPOINT" => Some(up.clone()),
+                "METRICS_TEMPORALITY_PREFERENCE" => environment(name),
+                _ => None,
+            };
+        }
         let url = self.otlp.as_deref().filter(|url| !url.is_empty());
         match (name, url) {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", Some(url)) => Some(url.to_owned()),
@@ -206,8 +238,14 @@ mod tests {
 
     #[test]
     fn a_url_on_the_command_line_goes_before_the_environment() {
-        let telemetry =
-            |otlp: &str| Telemetry { otlp: Some(otlp.into()), trace: None, min_duration: Some(5), budget: Some(2.5) };
+        let telemetry = |otlp: &str| Telemetry {
+            otlp: Some(otlp.into()),
+            no_otlp: false,
+            up: None,
+            trace: None,
+            min_duration: Some(5),
+            budget: Some(2.5),
+        };
         let grpc = telemetry("http://collector:4317/");
         assert_eq!(grpc.variable("OTEL_EXPORTER_OTLP_ENDPOINT").as_deref(), Some("http://collector:4317/"));
         assert_eq!(grpc.variable("OTEL_EXPORTER_OTLP_PROTOCOL").as_deref(), Some("grpc"));

@@ -8,6 +8,7 @@ mod instrument;
 mod man;
 mod plan;
 mod run;
+mod up;
 mod verify;
 mod view;
 
@@ -25,6 +26,7 @@ pub enum Command {
     Inspect(inspect::Inspect),
     Diff(diff::Diff),
     Verify(Box<verify::Verify>),
+    Up(up::Up),
     Collect(collect::Collect),
     Completions(completions::Completions),
     Man(man::Man),
@@ -40,6 +42,7 @@ impl Command {
             Command::Inspect(command) => command.run(),
             Command::Diff(command) => command.run(),
             Command::Verify(command) => command.run(),
+            Command::Up(command) => command.run(),
             Command::Collect(command) => command.run(),
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),

@@ -137,7 +137,7 @@ enum Event {
 
 impl Run {
     /// Runs the guest, writes what was asked for, and ends the process as the guest ended.
-    pub fn run(self) -> Result<ExitCode> {
+    pub fn run(mut self) -> Result<ExitCode> {
         self.refuse_clashes()?;
         let input = input::read(&self.module)?;
         let name = input.name.clone();

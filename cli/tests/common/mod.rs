@@ -15,7 +15,9 @@ pub fn guest(name: &str) -> PathBuf {
 /// `waspect` with these arguments and an empty environment.
 pub fn waspect<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waspect"));
-    command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A `waspect up` of whoever runs the tests is none of theirs.
+    command.env_clear().env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

@@ -31,9 +31,11 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         at_least(place, "max_request_body_size", http.max_request_body_size, 1 << 10, 64 << 20)?;
         check_access(config, place, http.endpoint, &http.access())?;
         for (at, origin) in http.cors.iter().flat_map(|cors| &cors.allowed_origins).enumerate() {
+            // A `*` may stand for a port or a name.
+            let example = origin.replacen('*', "1", 1);
             let is_origin =
-                origin == "*" || origin.parse::<Uri>().is_ok_and(|uri| is_web(&uri) && !origin.ends_with('/'));
-            if !is_origin {
+                origin == "*" || example.parse::<Uri>().is_ok_and(|uri| is_web(&uri) && !origin.ends_with('/'));
+            if !is_origin || example.contains('*') {
                 let place = format!("{place}.cors.allowed_origins[{at}]");
                 let message = format!("`{origin}` is no origin; write one such as https://shop.example, or *");
                 return Err(ConfigError::at(place, message));

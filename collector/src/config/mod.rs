@@ -99,7 +99,7 @@ endpoint! {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cors {
-    /// Their origins, such as `https://shop.example`; `*`: any.
+    /// Their origins, such as `https://shop.example`; one `*` in each may stand for anything, as in `http://localhost:*`.
     pub allowed_origins: Vec<String>,
     /// Headers that they may send beside those of OTLP.
     pub allowed_headers: Vec<String>,

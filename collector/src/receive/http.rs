@@ -119,7 +119,10 @@ impl From<Refusal> for No {
 pub(super) fn cors(config: &Cors) -> CorsLayer {
     let origins = match config.allowed_origins.iter().any(|origin| origin == "*") {
         true => AllowOrigin::any(),
-        false => AllowOrigin::list(config.allowed_origins.iter().filter_map(|origin| origin.parse().ok())),
+        false => {
+            let allowed = config.allowed_origins.clone();
+            AllowOrigin::predicate(move |origin, _| allowed.iter().any(|allowed| is_origin(allowed, origin.as_bytes())))
+        }
     };
     let ours = ["content-type", "content-encoding", "authorization", "user-agent"].map(HeaderName::from_static);
     let theirs = config.allowed_headers.iter().filter_map(|name| name.parse().ok());
@@ -129,6 +132,17 @@ pub(super) fn cors(config: &Cors) -> CorsLayer {
         .allow_headers(AllowHeaders::list(ours.into_iter().chain(theirs)))
         .expose_headers([RETRY_AFTER])
         .max_age(Duration::from_secs(config.max_age.into()))
+}
+
+/// True for an origin that a setting means, in which a `*` may stand for anything.
+fn is_origin(allowed: &str, origin: &[u8]) -> bool {
+    match allowed.split_once('*') {
+        None => allowed.as_bytes() == origin,
+        Some((start, end)) => {
+            let rest = origin.strip_prefix(start.as_bytes()).and_then(|rest| rest.strip_suffix(end.as_bytes()));
+            rest.is_some()
+        }
+    }
 }
 
 fn compression(headers: &HeaderMap) -> Result<Compression, No> {
@@ -192,4 +206,25 @@ fn answer(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response {
     };
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_origin;
+
+    #[test]
+    fn a_star_stands_for_a_port_or_a_name() {
+        let cases = [
+            ("https://shop.example", "https://shop.example", true),
+            ("https://shop.example", "https://shop.example.evil.example", false),
+            ("http://localhost:*", "http://localhost:5173", true),
+            ("http://localhost:*", "http://localhost.evil.example:80", false),
+            ("https://*.shop.example", "https://www.shop.example", true),
+            ("https://*.shop.example", "https://shop.example", false),
+            ("a*a", "a", false),
+        ];
+        for (allowed, origin, is) in cases {
+            assert_eq!(is_origin(allowed, origin.as_bytes()), is, "{allowed} {origin}");
+        }
+    }
 }

@@ -37,6 +37,8 @@ pub fn run(guest: &str, arguments: &[&str], input: &str, options: &[String], env
             command.env_remove(name);
         }
     }
+    // A `waspect up` of whoever runs the tests is none of theirs.
+    command.env("XDG_STATE_HOME", folder.path());
     command.envs(environment.iter().copied());
     command.arg("run").arg("--trace").arg(&trace_file);
     command.args(["--summary", "json", "--summary-file"]).arg(&summary_file).args(options);

@@ -44,7 +44,7 @@ pub struct Collect {
 
 /// How what happens is written.
 #[derive(Clone, Copy, ValueEnum)]
-enum LogFormat {
+pub enum LogFormat {
     /// A line an event, for people
     Text,
     /// A JSON object an event, for machines
@@ -68,27 +68,10 @@ impl Collect {
             return Ok(ExitCode::SUCCESS);
         }
         let format = self.log_format;
-        format.start();
-        let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
-        let (asked, ending) = tokio::sync::oneshot::channel();
-        signals::watch(move |signal: Signal| {
-            // If nobody listens, it is ending already.
-            let _ = asked.send(signal);
-        })?;
-        let drained = runtime.block_on(async {
-            let collector = Collector::start(&config).await?;
-            tell(&config, &collector, format);
-            // The sender lives as long as the process.
-            if let Ok(signal) = ending.await {
-                format.say(&format!("ending: {}", signal.name));
-            }
-            let deadline = Duration::from_secs(self.shutdown_timeout);
-            collector.shutdown(deadline).await.context("the store was not closed in order")
-        })?;
-        if !drained {
-            format.warn("not all connections ended in time; what was acknowledged is safe");
-        }
-        Ok(ExitCode::SUCCESS)
+        serve(&config, format, Duration::from_secs(self.shutdown_timeout), |collector| {
+            tell(&config, collector, format);
+            Ok(())
+        })
     }
 
     fn configuration(&self) -> Result<Config> {
@@ -102,6 +85,40 @@ impl Collect {
         };
         config::load(&text, std::env::vars()).with_context(|| format!("`{name}`"))
     }
+}
+
+/// Runs a collector until this process is asked to end. `ready` is called once it takes requests; what it gives lives as long as it
+/// does.
+pub fn serve<T>(
+    config: &Config,
+    format: LogFormat,
+    deadline: Duration,
+    ready: impl FnOnce(&Collector) -> Result<T>,
+) -> Result<ExitCode> {
+    format.start();
+    let runtime = tokio::runtime::Runtime::new().context("cannot start")?;
+    let (asked, ending) = tokio::sync::oneshot::channel();
+    signals::watch(move |signal: Signal| {
+        // If nobody listens, it is ending already.
+        let _ = asked.send(signal);
+    })?;
+    let drained = runtime.block_on(async {
+        let collector = Collector::start(config).await?;
+        let started = ready(&collector);
+        // The sender lives as long as the process.
+        if started.is_ok()
+            && let Ok(signal) = ending.await
+        {
+            format.say(&format!("ending: {}", signal.name));
+        }
+        let started = started.map(drop);
+        let drained = collector.shutdown(deadline).await.context("the store was not closed in order")?;
+        started.map(|()| drained)
+    })?;
+    if !drained {
+        format.warn("not all connections ended in time; what was acknowledged is safe");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 impl LogFormat {
