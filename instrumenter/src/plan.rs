@@ -325,7 +325,7 @@ impl Plan {
             let is_stale = match kind {
                 debug::Kind::Dwarf | debug::Kind::CodeMetadata => false,
                 debug::Kind::SourceMapUrl => self.source_map_url.is_none(),
-                debug::Kind::UnknownDwarf | debug::Kind::ExternalDebugInfo => true,
+                debug::Kind::UnknownDwarf | debug::Kind::ExternalDebugInfo | debug::Kind::Linking => true,
             };
             if stripped || is_stale {
                 self.dropped_sections.push(at);
@@ -376,11 +376,15 @@ fn boundary(info: &ModuleInfo, index: u32, calls: bool, seed: Seed) -> Boundary 
     if plain { Boundary::Thunk } else { Boundary::Mark }
 }
 
+/// Refuses what a linker has yet to read. A module that exports something, or starts by itself, was linked: objects say
+/// what they export in their symbols alone.
 fn refuse_objects(info: &ModuleInfo) -> Result<(), Error> {
-    let object = |name: &str| name == "linking" || name.starts_with("reloc.");
-    match info.sections.iter().find(|section| section.id == 0 && object(&section.name)) {
-        Some(section) => Err(Error::Relocatable { section: section.name.clone(), offset: section.range.start as u64 }),
-        None => Ok(()),
+    let linked = !info.exports.is_empty() || info.start.is_some();
+    match info.sections.iter().find(|section| debug::Kind::of(&section.name) == Some(debug::Kind::Linking)) {
+        Some(section) if !linked => {
+            Err(Error::Relocatable { section: section.name.clone(), offset: section.range.start as u64 })
+        }
+        _ => Ok(()),
     }
 }
 

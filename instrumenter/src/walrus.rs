@@ -44,6 +44,7 @@ use ::walrus::{FunctionId, InstrSeqBuilder, MemoryId, Module, ModuleConfig, RawC
 use waspect_abi::manifest::Mode;
 use waspect_abi::{MANIFEST_SECTION, Manifest};
 
+use crate::debug;
 use crate::info::{ModuleInfo, Switching};
 use crate::options::Placement;
 use crate::plan::Plan;
@@ -211,13 +212,8 @@ fn calls(
 /// What describes offsets in the code: walrus moves all of it. Its own DWARF is not emitted unless the pipeline's
 /// configuration asks for it.
 fn remove_stale_sections(module: &mut Module) {
-    let stale = |name: &str| {
-        name.starts_with(".debug_")
-            || name.starts_with("metadata.code.")
-            || matches!(name, "sourceMappingURL" | "external_debug_info")
-    };
-    let sections: Vec<_> =
-        module.customs.iter().filter(|(_, section)| stale(section.name())).map(|(id, _)| id).collect();
+    let stale = module.customs.iter().filter(|(_, section)| debug::Kind::of(section.name()).is_some());
+    let sections: Vec<_> = stale.map(|(id, _)| id).collect();
     for section in sections {
         module.customs.delete(section);
     }

@@ -1,4 +1,4 @@
 ;; RUN: inspect %
 ;; RUN[plan]: plan %
 ;; EXIT: 1
-(module (func $main (export "main")) (@custom "linking" "\02"))
+(module (func $main) (@custom "linking" "\02"))

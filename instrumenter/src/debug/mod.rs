@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     SourceMapUrl,
     /// Where the debug information is; it was made for the input's code, and nobody rewrites it there.
     ExternalDebugInfo,
+    /// What a linker reads, or left in what it had linked (`--emit-relocs`, and LLVM of 2018).
+    Linking,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             _ if dwarf::SECTIONS.contains(&name) => Some(Kind::Dwarf),
             _ if name.starts_with(".debug_") => Some(Kind::UnknownDwarf),
             _ if name.starts_with("metadata.code.") => Some(Kind::CodeMetadata),
+            _ if name == "linking" || name.starts_with("reloc.") => Some(Kind::Linking),
             _ => None,
         }
     }
