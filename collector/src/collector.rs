@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
+use crate::batches::{BATCHES_MAX, Batches};
 use crate::config::{self, Config, Exporter};
 use crate::forward::{ConnectError, Forwarder};
 use crate::health::Health;
@@ -109,11 +110,17 @@ impl Collector {
         let health = Arc::new(Health::new(&log));
         let phases = Phases::default();
         let index = Index::new(&config.storage.directory.join(INDEX));
+        let batches = Batches::default();
+        let (known, tail) = (batches.clone(), log.reader_at(log.end().borrow().saturating_sub(BATCHES_MAX as u64)));
+        // Before anybody sends: a batch that is in the log must not be stored once more.
+        tokio::task::spawn_blocking(move || known.recall(tail))
+            .await
+            .map_err(|panic| StartError::Thread(panic.into()))?;
 
         let forwarder = |name: &String| Forwarder::new(name, config, &log, &health, &phases.drain, &phases.stop);
         let forwarders: Vec<_> = config.exporters.keys().map(forwarder).collect::<Result<_, _>>()?;
         let mut addresses = Vec::new();
-        for (place, server) in servers(config, &log, &index, &health, &phases.end) {
+        for (place, server) in servers(config, &log, &index, &health, batches, &phases.end) {
             let server = server.await.map_err(|(address, error)| StartError::Listen { place, address, error })?;
             addresses.push((place, server.address().map_err(StartError::Thread)?));
             phases.receiving.spawn(server.run(phases.end.clone(), phases.receiving.clone()));
@@ -191,10 +198,11 @@ fn servers(
     log: &Log,
     index: &Index,
     health: &Arc<Health>,
+    batches: Batches,
     end: &CancellationToken,
 ) -> Vec<(&'static str, Binding)> {
     let room = Room::new(ROOM_BYTES);
-    let intake = Intake::new(log.clone(), health.clone());
+    let intake = Intake::new(log.clone(), health.clone(), batches);
     let bind = |address, access: crate::config::Access, streams, router| -> Binding {
         let router = guarded(router, Guard::new(&access, &config.extensions));
         let health = health.clone();

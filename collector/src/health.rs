@@ -23,6 +23,7 @@ pub struct Health {
     registry: Registry,
     accepted: Counters,
     rejected: Counters,
+    repeats: Counters,
     refused: Counters,
     connections: Gauges,
     evictions: Counters,
@@ -43,6 +44,7 @@ impl Health {
         let health = Health {
             accepted: register(&mut registry, &collector::WASPECT_COLLECTOR_ACCEPTED),
             rejected: register(&mut registry, &collector::WASPECT_COLLECTOR_REJECTED),
+            repeats: register(&mut registry, &collector::WASPECT_COLLECTOR_REPEATS),
             refused: register(&mut registry, &collector::WASPECT_COLLECTOR_REFUSED),
             connections: register(&mut registry, &collector::WASPECT_COLLECTOR_CONNECTIONS),
             evictions: register(&mut registry, &collector::WASPECT_COLLECTOR_EVICTIONS),
@@ -59,6 +61,7 @@ impl Health {
         for signal in Signal::ALL {
             health.accepted(signal, 0);
             health.rejected(signal, 0);
+            drop(health.repeats.get_or_create(&of(signal)));
         }
         health
     }
@@ -71,6 +74,11 @@ impl Health {
     /// Items of acknowledged requests that were not taken.
     pub fn rejected(&self, signal: Signal, items: u64) {
         self.rejected.get_or_create(&of(signal)).inc_by(items);
+    }
+
+    /// A request that was stored before.
+    pub fn repeated(&self, signal: Signal) {
+        self.repeats.get_or_create(&of(signal)).inc();
     }
 
     /// A request that was not acknowledged.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 
+use crate::batches::{Batch, Batches};
 use crate::entry::Entry;
 use crate::health::Health;
 use crate::log::{AppendError, Log};
@@ -18,6 +19,7 @@ const LONG_BYTES: usize = 64 << 10;
 pub struct Intake {
     log: Log,
     health: Arc<Health>,
+    batches: Batches,
 }
 
 /// What is safe on disk.
@@ -51,21 +53,43 @@ pub enum Refusal {
 }
 
 impl Intake {
-    /// Requests go into that log, and are counted there.
-    pub fn new(log: Log, health: Arc<Health>) -> Intake {
-        Intake { log, health }
+    /// Requests go into that log, and are counted there; those of `batches` are in it.
+    pub fn new(log: Log, health: Arc<Health>, batches: Batches) -> Intake {
+        Intake { log, health, batches }
     }
 
-    /// Stores a request. It returns when the request is safe on disk, or refused.
-    pub async fn take(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Refusal> {
-        let outcome = self.store(signal, encoding, body).await;
+    /// Stores a request, unless it is a batch that is stored. It returns when the request is safe on disk, or refused.
+    pub async fn take(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        body: Bytes,
+        id: Option<&[u8]>,
+    ) -> Result<Accepted, Refusal> {
+        let outcome = match id.and_then(|id| Batch::new(signal, id, &body)) {
+            None => self.store(signal, encoding, body, None).await,
+            Some(batch) => {
+                let this = self.clone();
+                let store = async move { this.store(signal, encoding, body, Some(batch)).await };
+                self.batches.once(batch, store).await.unwrap_or_else(|| {
+                    self.health.repeated(signal);
+                    Ok(Accepted::default())
+                })
+            }
+        };
         if let Err(refusal) = &outcome {
             self.health.refused(refusal.reason());
         }
         outcome
     }
 
-    async fn store(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Result<Accepted, Refusal> {
+    async fn store(
+        &self,
+        signal: Signal,
+        encoding: Encoding,
+        body: Bytes,
+        batch: Option<Batch>,
+    ) -> Result<Accepted, Refusal> {
         let admitted = match body.len() < LONG_BYTES && encoding == Encoding::Protobuf {
             true => admit(signal, encoding, body),
             false => tokio::task::spawn_blocking(move || admit(signal, encoding, body))
@@ -80,6 +104,7 @@ impl Intake {
                 encoding: admitted.encoding,
                 items: u32::try_from(admitted.items).unwrap_or(u32::MAX),
                 received_unix_ms: now_unix_ms(),
+                batch,
                 body: admitted.body,
             };
             self.log.append(entry.encode()).await.map_err(refusal)?;

@@ -15,6 +15,7 @@
 //! ```
 
 mod admin;
+mod batches;
 mod collector;
 pub mod config;
 pub mod entry;

@@ -576,6 +576,16 @@ pub mod collector {
         double: false,
     };
 
+    /// Batches that came again: acknowledged, and not stored once more. (development)
+    pub const WASPECT_COLLECTOR_REPEATS: Metric = Metric {
+        name: "waspect.collector.repeats",
+        unit: "{request}",
+        description: "Batches that came again: acknowledged, and not stored once more.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
     /// Requests that were not acknowledged, by reason. (development)
     pub const WASPECT_COLLECTOR_REFUSED: Metric = Metric {
         name: "waspect.collector.refused",
@@ -720,6 +730,7 @@ pub mod collector {
     pub const ALL: &[Metric] = &[
         WASPECT_COLLECTOR_ACCEPTED,
         WASPECT_COLLECTOR_REJECTED,
+        WASPECT_COLLECTOR_REPEATS,
         WASPECT_COLLECTOR_REFUSED,
         WASPECT_COLLECTOR_CONNECTIONS,
         WASPECT_COLLECTOR_EVICTIONS,

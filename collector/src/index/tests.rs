@@ -45,7 +45,8 @@ impl Running {
 
     async fn append(&self, request: &ExportTraceServiceRequest) -> u64 {
         let body = request.encode_to_vec().into();
-        let entry = Entry { signal: Signal::Traces, encoding: Encoding::Protobuf, items: 1, received_unix_ms: 7, body };
+        let (signal, encoding) = (Signal::Traces, Encoding::Protobuf);
+        let entry = Entry { signal, encoding, items: 1, received_unix_ms: 7, batch: None, body };
         self.log.append(entry.encode()).await.unwrap()
     }
 

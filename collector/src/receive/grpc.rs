@@ -19,6 +19,7 @@ use waspect_otlp_client::Raw;
 
 use super::body::{Metered, Room};
 use super::http::success;
+use crate::batches;
 use crate::intake::{Intake, Refusal};
 use crate::otlp::{Encoding, Signal};
 
@@ -83,7 +84,9 @@ impl UnaryService<Bytes> for Export {
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let (intake, signal) = (self.intake.clone(), self.signal);
         Box::pin(async move {
-            let accepted = intake.take(signal, Encoding::Protobuf, request.into_inner()).await;
+            let (metadata, _, body) = request.into_parts();
+            let batch = metadata.get(batches::NAME).map(|id| id.as_bytes());
+            let accepted = intake.take(signal, Encoding::Protobuf, body, batch).await;
             let accepted = accepted.map_err(|refusal| status(&refusal))?;
             Ok(tonic::Response::new(success(signal, Encoding::Protobuf, accepted).into()))
         })

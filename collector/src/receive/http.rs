@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsPartialSuccess, ExportMetricsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
@@ -15,6 +15,7 @@ use serde_json::json;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::body::{self, Compression, Room, Unreadable};
+use crate::batches;
 use crate::config::Cors;
 use crate::intake::{Accepted, Intake, Refusal};
 use crate::otlp::{Encoding, Signal};
@@ -56,6 +57,7 @@ impl Receiver {
 
     async fn take(&self, signal: Signal, encoding: Encoding, request: Request) -> Result<Accepted, No> {
         let compression = compression(request.headers())?;
+        let batch = batch(request.uri());
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > self.bytes_max as u64) {
             return Err(self.unreadable(Unreadable::TooLong));
@@ -65,7 +67,7 @@ impl Receiver {
             Ok(body) => body.map_err(|unreadable| self.unreadable(unreadable))?,
             Err(_) => return Err(No::new(StatusCode::REQUEST_TIMEOUT, "the request took too long".into())),
         };
-        self.intake.take(signal, encoding, body.bytes.clone()).await.map_err(No::from)
+        self.intake.take(signal, encoding, body.bytes.clone(), batch.as_deref()).await.map_err(No::from)
     }
 
     fn unreadable(&self, unreadable: Unreadable) -> No {
@@ -156,6 +158,12 @@ fn compression(headers: &HeaderMap) -> Result<Compression, No> {
             "this content encoding is not known; send gzip or zstd".into(),
         )),
     }
+}
+
+/// What the sender calls the batch. In the URL: a header of our own would be refused by every endpoint that was not told of it.
+fn batch(uri: &Uri) -> Option<Vec<u8>> {
+    let mut parameters = form_urlencoded::parse(uri.query()?.as_bytes());
+    parameters.find(|(name, _)| name == batches::NAME).map(|(_, id)| id.into_owned().into_bytes())
 }
 
 fn media_type(headers: &HeaderMap) -> String {

@@ -3,5 +3,6 @@
 mod connections;
 mod http;
 mod refusals;
+mod repeats;
 mod storing;
 mod support;

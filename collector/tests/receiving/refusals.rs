@@ -118,7 +118,7 @@ async fn bombs_are_refused_and_others_served_meanwhile() {
 }
 
 /// A disk that is full when somebody says so.
-struct Filling(Arc<dyn Disk>, Arc<AtomicBool>);
+pub struct Filling(pub Arc<dyn Disk>, pub Arc<AtomicBool>);
 
 struct FillingFile(Box<dyn Append>, Arc<AtomicBool>);
 

@@ -44,7 +44,14 @@ impl Running {
 
     /// With the directory behind something.
     pub async fn start_on(yaml: &str, behind: impl FnOnce(Arc<dyn Disk>) -> Arc<dyn Disk>) -> Running {
-        let directory = tempfile::tempdir().unwrap();
+        Running::start_in(tempfile::tempdir().unwrap(), yaml, behind).await
+    }
+
+    async fn start_in(
+        directory: tempfile::TempDir,
+        yaml: &str,
+        behind: impl FnOnce(Arc<dyn Disk>) -> Arc<dyn Disk>,
+    ) -> Running {
         let variables = ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"]
             .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
         let mut config = config::load(yaml, variables).unwrap();
@@ -75,6 +82,12 @@ impl Running {
         TraceServiceClient::connect(format!("http://{}", self.grpc())).await.unwrap()
     }
 
+    /// Ends it in order, and starts one more on what it stored.
+    pub async fn restart(self, yaml: &str) -> Running {
+        assert!(self.collector.shutdown(Duration::from_secs(10)).await.unwrap(), "it ends in time");
+        Running::start_in(self.directory, yaml, |disk| disk).await
+    }
+
     /// Ends it in order, and gives back all that it stored.
     pub async fn stored(self) -> Vec<Entry> {
         assert!(self.collector.shutdown(Duration::from_secs(10)).await.unwrap(), "it ends in time");
@@ -103,6 +116,14 @@ pub async fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> A
         request = request.header(*name, *value);
     }
     send(address, request, Bytes::new()).await
+}
+
+/// One figure of what a collector says of itself.
+pub async fn figure(running: &Running, series: &str) -> u64 {
+    let answer = get(running.query(), "/metrics", &[]).await;
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok());
+    value.unwrap_or_else(|| panic!("{series} is not in {text}"))
 }
 
 /// Sends a request on a connection of its own.
