@@ -3,8 +3,8 @@
 //! ```wat
 //! (if (i32.eqz (i32.and (local.tee $number (i32.load $ring offset=64 (i32.const 0))) (i32.const 1023)))
 //!   (then (call $flush (global.get $base))))
-//! (i32.store $ring offset=128 (place of $number) (i32.load $ring (i32.const 0)))
-//! (i32.store $ring offset=132 (place of $number) (the function, or the token))
+//! (i64.store $ring offset=128 (place of $number)
+//!   (i64.or (i64.load32_u $ring (i32.const 0)) (the function, or the token, in the upper half)))
 //! (i32.store $ring offset=64 (i32.const 0) (i32.add (local.get $number) (i32.const 1)))
 //! ```
 //!
@@ -23,7 +23,7 @@ impl Hooks<'_> {
     pub(super) fn record_enter(&self, sink: &mut InstructionSink<'_>, memory: u32, index: u32, frame: Frame) -> u32 {
         let word = ring::Record::Enter(index).word();
         let blocks = self.record(sink, memory, frame.number, |sink| {
-            sink.i32_const(word as i32);
+            sink.i64_const((u64::from(word) << 32) as i64);
         });
         sink.local_get(frame.number).i32_const(1).i32_shl().i32_const(1).i32_or().local_set(frame.token);
         blocks
@@ -33,7 +33,7 @@ impl Hooks<'_> {
     pub(super) fn record_exit(&self, sink: &mut InstructionSink<'_>, memory: u32, frame: Frame) -> u32 {
         sink.local_get(frame.token).if_(BlockType::Empty);
         let blocks = self.record(sink, memory, frame.number, |sink| {
-            sink.local_get(frame.token);
+            sink.local_get(frame.token).i64_extend_i32_u().i64_const(32).i64_shl();
         });
         sink.end();
         blocks + 1
@@ -63,23 +63,17 @@ impl Hooks<'_> {
         word: impl FnOnce(&mut InstructionSink<'_>),
     ) -> u32 {
         let cursor = cell(memory, ring::CURSOR_OFFSET);
-        let place = |sink: &mut InstructionSink<'_>| {
-            // An engine computes this once for both stores.
-            sink.local_get(number).i32_const(ring::RECORDS as i32 - 1).i32_and();
-            sink.i32_const(ring::RECORD_BYTES.ilog2() as i32).i32_shl();
-        };
         sink.i32_const(0).i32_load(cursor).local_tee(number);
         sink.i32_const(ring::RECORDS as i32 - 1).i32_and().i32_eqz().if_(BlockType::Empty);
         if !self.seed.is(Mutant::FlushMissed) {
             self.flush(sink);
         }
         sink.end();
-        place(sink);
-        sink.i32_const(0).i32_load(cell(memory, ring::CLOCK_OFFSET));
-        sink.i32_store(cell(memory, ring::RECORDS_OFFSET));
-        place(sink);
+        sink.local_get(number).i32_const(ring::RECORDS as i32 - 1).i32_and();
+        sink.i32_const(ring::RECORD_BYTES.ilog2() as i32).i32_shl();
+        sink.i32_const(0).i64_load32_u(cell(memory, ring::CLOCK_OFFSET));
         word(sink);
-        sink.i32_store(cell(memory, ring::RECORDS_OFFSET + 4));
+        sink.i64_or().i64_store(MemArg { align: 3, ..cell(memory, ring::RECORDS_OFFSET) });
         if !self.seed.is(Mutant::CursorStands) {
             sink.i32_const(0).local_get(number).i32_const(1).i32_add().i32_store(cursor);
         }
