@@ -43,13 +43,13 @@ impl Cells {
         u32::from_le(self.word(CURSOR_OFFSET).load(Ordering::Relaxed))
     }
 
-    /// The records of these numbers, as far as the ring still has them: at most [`RECORDS`].
-    pub fn records(&self, first: u32, count: u32) -> impl Iterator<Item = u64> {
+    /// The records of these numbers, as far as the ring still has them, at most [`RECORDS`]: as they stand, and from the ring's
+    /// beginning.
+    pub fn records(&self, first: u32, count: u32) -> [&[AtomicU64]; 2] {
         let records = self.all();
-        (0..count.min(RECORDS)).map(move |place| {
-            let record = &records[(first.wrapping_add(place) % RECORDS) as usize];
-            u64::from_le(record.load(Ordering::Relaxed))
-        })
+        let (first, count) = ((first % RECORDS) as usize, count.min(RECORDS) as usize);
+        let last = records.len().min(first + count);
+        [&records[first..last], &records[..first + count - last]]
     }
 
     /// Every place of the ring.

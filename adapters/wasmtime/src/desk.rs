@@ -4,7 +4,7 @@
 //! memory is bounded. Who replays holds the recorder while it takes the oldest log: so their order is kept.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_queue::ArrayQueue;
@@ -68,7 +68,7 @@ impl Desk {
     }
 
     /// Writes down records of an instance.
-    pub fn records(&mut self, now: Timestamp, base: u32, first: u32, records: impl Iterator<Item = u64>) {
+    pub fn records(&mut self, now: Timestamp, base: u32, first: u32, records: [&[AtomicU64]; 2]) {
         self.log.records(now, base, first, records);
         self.hand_over();
     }

@@ -2,6 +2,8 @@
 //!
 //! It knows no thread. Whoever replays it tells a recorder exactly what the store's own thread would have told it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use waspect_recorder::{Recorder, Timestamp};
 
 /// Records and events after which a log is full: some 50 µs of replaying.
@@ -116,10 +118,12 @@ impl Log {
         self.events.push(event);
     }
 
-    /// Adds records of an instance.
-    pub fn records(&mut self, now: Timestamp, base: u32, first: u32, records: impl Iterator<Item = u64>) {
+    /// Adds records of an instance, from its ring.
+    pub fn records(&mut self, now: Timestamp, base: u32, first: u32, records: [&[AtomicU64]; 2]) {
         let before = self.records.len();
-        self.records.extend(records);
+        for record in records {
+            self.records.extend(record.iter().map(|record| u64::from_le(record.load(Ordering::Relaxed))));
+        }
         let count = (self.records.len() - before) as u32;
         self.push(Event::Records { now, base, first, count });
     }
