@@ -76,12 +76,9 @@ impl Recorder {
             return false;
         }
         let node = self.tree.child(caller.node, function);
-        let met = &mut self.functions.met[function as usize];
-        met.entered += 1;
+        self.functions.met[function as usize].entered += 1;
         self.sequence = self.sequence.wrapping_add(1);
-        if self.flight.closed(Closed { duration: 0, own: 0, function, outermost: false, node }) {
-            self.settle();
-        }
+        self.account_instant(function, node);
         true
     }
 
@@ -281,7 +278,8 @@ impl Recorder {
     /// The one store that publishes a frame.
     #[inline]
     pub(crate) fn push_frame(&mut self, now: u64, function: u32, node: u32, flags: u16) -> u32 {
-        let frame = Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, function, node, flags };
+        let frame =
+            Frame { sequence: self.sequence, start: now, callees: 0, allocated: 0, function, node, record: 0, flags };
         let token = frame.token(self.lane.frames.len());
         self.sequence = self.sequence.wrapping_add(1);
         self.lane.frames.push(frame);
@@ -294,6 +292,10 @@ impl Recorder {
     #[inline(always)]
     fn account(&mut self, now: u64, frame: &Frame) -> bool {
         let duration = now.wrapping_sub(frame.start);
+        if duration == 0 {
+            self.account_instant(frame.function, frame.node);
+            return self.config.spans.min_duration_ns == 0;
+        }
         let own = duration.saturating_sub(frame.callees);
         if self.flight.closed(Closed {
             duration,
@@ -307,10 +309,23 @@ impl Recorder {
         duration >= self.config.spans.min_duration_ns
     }
 
+    /// Figures of a call that took no time, as most do by a coarse clock: it changes no sum, and needs no bucket.
+    #[inline(always)]
+    fn account_instant(&mut self, function: u32, node: u32) {
+        self.functions.met[function as usize].instant += 1;
+        self.tree.figures(node).calls += 1;
+        if self.flight.closed_at_once(function, node) {
+            self.settle();
+        }
+    }
+
     /// Puts the durations of calls that closed into their histograms.
     #[inline(never)]
     pub(crate) fn settle(&mut self) {
         while let Some(call) = self.flight.settle() {
+            if call.duration == 0 {
+                continue;
+            }
             let met = &mut self.functions.met[call.function as usize];
             met.closed += 1;
             met.own = met.own.wrapping_add(call.own);

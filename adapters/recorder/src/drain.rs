@@ -124,6 +124,7 @@ impl Recorder {
     /// Gives, for each function's place, its place in the delta.
     fn drain_functions(&mut self, delta: &mut Delta) -> Vec<u32> {
         self.settle();
+        self.functions.count_instant();
         let mut places = vec![NONE; self.functions.met.len()];
         for (place, function) in self.functions.met.iter_mut().enumerate() {
             let calls = function.calls();

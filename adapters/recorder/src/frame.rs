@@ -49,6 +49,8 @@ pub(crate) struct Frame {
     pub(crate) function: u32,
     /// Its node in the call tree.
     pub(crate) node: u32,
+    /// The token by which a ring knows the call (R5); 0 where no record opened it.
+    pub(crate) record: u32,
     pub(crate) flags: u16,
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Function {
     pub(crate) entered: u64,
     pub(crate) total: u64,
     pub(crate) own: u64,
-    /// Calls closed.
+    /// Calls closed that took time.
     pub(crate) closed: u64,
     /// Depth of the outermost activation. A hint: the frame there says whether it holds, so that nothing is to be undone when
     /// a frame dies.
@@ -30,6 +30,8 @@ pub(crate) struct Function {
     pub(crate) instance: u32,
     /// Original function index.
     pub(crate) index: u32,
+    /// Calls closed that took none: not in its histogram until they are told.
+    pub(crate) instant: u64,
     /// Flags that frames of its calls begin with.
     pub(crate) flags: u16,
     /// The module's own counter, as last read; ever (C1).
@@ -100,6 +102,15 @@ impl Functions {
         self.met.push(function);
         self.places[id as usize] = place + 1;
         place
+    }
+
+    /// Puts calls that took no time where all others are.
+    pub(crate) fn count_instant(&mut self) {
+        for function in &mut self.met {
+            let calls = core::mem::take(&mut function.instant);
+            function.closed += calls;
+            self.histograms[function.histogram as usize].record_zeros(calls);
+        }
     }
 
     /// Forgets the ids of an instance; its functions stay until they are told.

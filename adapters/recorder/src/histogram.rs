@@ -73,6 +73,13 @@ impl Histogram {
         *count = count.wrapping_add(1);
     }
 
+    /// So many durations of zero.
+    pub(crate) fn record_zeros(&mut self, count: u64) {
+        if count > 0 {
+            (self.min, self.zero) = (0, self.zero.wrapping_add(count));
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.min > self.max
     }

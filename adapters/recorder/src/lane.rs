@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use crate::Parent;
 use crate::frame::Frame;
 use crate::rewinding::Rewound;
-use crate::ring::Open;
+use crate::ring::Unopened;
 use crate::spans::Root;
 use crate::stacks::{Active, Place};
 
@@ -19,8 +19,8 @@ pub(crate) struct Lane {
     pub(crate) frames: Vec<Frame>,
     /// The parents that open scopes were given, outermost first: one for each frame that is a scope.
     pub(crate) parents: Vec<Option<Parent>>,
-    /// Calls that records opened, outermost first; some may have closed without a record since.
-    pub(crate) opens: Vec<Open>,
+    /// Calls that records began and that got no frame, outermost first; some may have ended without a record since.
+    pub(crate) unopened: Vec<Unopened>,
     /// Open roots, outermost first: one for each frame that is a root.
     pub(crate) roots: Vec<Root>,
     /// By depth, where the frames began that stand on a stack of the guest's; of the others, nothing.

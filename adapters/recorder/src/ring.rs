@@ -5,20 +5,29 @@
 use waspect_abi::ring::{self, CLOCK_UNIT_LOG2, Record};
 use waspect_abi::semconv::DropReason;
 
+use crate::frame::Frame;
 use crate::{Recorder, Timestamp, token};
 
 /// Readings that are ahead of the clock by less than this are now: the cell was written between two of ours.
 const AHEAD_MAX: u32 = 1 << 20;
 
-/// A call that a record opened.
+/// A call that a record began and that got no frame: there was no room.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Open {
-    /// Base of the instance, and the token that its records know.
-    base: u32,
+pub(crate) struct Unopened {
+    /// Its instance's place, and the token that its records know.
+    instance: u32,
     token: u32,
     id: u32,
-    /// The frame's own token; 0 where no frame was opened.
-    frame: u32,
+    /// Frames below it.
+    depth: usize,
+}
+
+/// Where a call is that a record began.
+enum Begun {
+    /// The depth of its frame.
+    Open(usize),
+    /// Its place among those without.
+    Unopened(usize),
 }
 
 impl Recorder {
@@ -26,13 +35,13 @@ impl Recorder {
     /// lowest. They were written between the last event that was told and `now`.
     pub fn ring(&mut self, now: Timestamp, base: u32, first: u32, records: &[u64]) {
         let mut times = Times::new(now, self.clock.last(), self.clock.read(now));
-        let instance = self.instances.at_base(base);
-        let Some(ids) = instance.map(|place| self.instances.all[place as usize].ids) else {
+        let Some(instance) = self.instances.at_base(base) else {
             self.drops.add(DropReason::Function, records.len() as u64);
             return;
         };
-        self.forget_closed();
-        let mut budget = self.lane.opens.len() + records.len();
+        let ids = self.instances.all[instance as usize].ids;
+        self.forget_ended();
+        let mut budget = self.lane.frames.len() + self.lane.unopened.len() + records.len();
         let mut places = 0..records.len();
         while let Some(place) = places.next() {
             let record = records[place];
@@ -46,20 +55,22 @@ impl Recorder {
                         places.next();
                         continue;
                     }
-                    let frame = self.open_call(time, base + function);
-                    self.push_open(Open { base, token, id: base + function, frame });
+                    let opened = self.open_call(time, base + function);
+                    match self.lane.frames.last_mut() {
+                        Some(frame) if opened != 0 => frame.record = token,
+                        _ => self.push_unopened(instance, token, base + function),
+                    }
                 }
                 Record::Enter(_) => self.drops.count(DropReason::Function),
-                Record::Exit(token) => match self.find_open(base, token, &mut budget) {
-                    Some(place) => {
-                        let open = self.lane.opens[place];
-                        self.lane.opens.truncate(place);
-                        if open.frame != 0 {
-                            self.close_call(time, open.frame);
+                Record::Exit(token) => {
+                    let depth = self.lane.frames.len().wrapping_sub(1);
+                    match self.lane.frames.last() {
+                        Some(frame) if self.is_call(frame, instance, token) && self.is_innermost(depth) => {
+                            self.close_call(time, frame.token(depth));
                         }
+                        _ => self.end_call(time, instance, token, &mut budget),
                     }
-                    None => self.drops.count(DropReason::Token),
-                },
+                }
             }
         }
     }
@@ -67,37 +78,46 @@ impl Recorder {
     /// Hook `unwind_ring`: as `unwind`, of a call that a record opened.
     pub fn unwind_ring(&mut self, now: Timestamp, func: u32, token: u32) {
         let now = self.clock.read(now);
-        let Some((_, open)) = self.bare_open(func, token) else { return };
-        if open.frame != 0 {
-            self.unwind_to(now, open.frame);
+        if let Some(Begun::Open(depth)) = self.bare(func, token) {
+            self.unwind_to(now, self.lane.frames[depth].token(depth));
         }
     }
 
     /// Hook `unwound_ring`: as `unwound`, of a call that a record opened.
     pub fn unwound_ring(&mut self, now: Timestamp, func: u32, token: u32) {
         let now = self.clock.read(now);
-        let Some((place, open)) = self.bare_open(func, token) else { return };
-        if open.frame == 0 || self.leave_unwound(now, open.frame) {
-            self.lane.opens.truncate(place);
+        match self.bare(func, token) {
+            Some(Begun::Open(depth)) => _ = self.leave_unwound(now, self.lane.frames[depth].token(depth)),
+            Some(Begun::Unopened(place)) => self.lane.unopened.truncate(place),
+            None => {}
         }
     }
 
-    /// The open call of the function with this token, and its place, once what its records opened above it is forgotten.
-    fn bare_open(&mut self, func: u32, token: u32) -> Option<(usize, Open)> {
-        let base = self.instances.of(func).map(|place| self.instances.all[place as usize].base);
-        self.forget_closed();
-        let mut budget = self.lane.opens.len();
-        let Some(place) = base.and_then(|base| self.find_open(base, token, &mut budget)) else {
-            self.drops.count(if base.is_none() { DropReason::Function } else { DropReason::Token });
+    /// The call of the function with this token, once calls without a frame above it are forgotten.
+    fn bare(&mut self, func: u32, token: u32) -> Option<Begun> {
+        let instance = self.instances.of(func);
+        self.forget_ended();
+        let mut budget = self.lane.frames.len() + self.lane.unopened.len();
+        let Some(begun) = instance.and_then(|instance| self.find_begun(instance, token, &mut budget)) else {
+            self.drops.count(if instance.is_none() { DropReason::Function } else { DropReason::Token });
             return None;
         };
-        let open = self.lane.opens[place];
-        if open.id != func {
+        let id = match begun {
+            Begun::Open(depth) => {
+                let met = &self.functions.met[self.lane.frames[depth].function as usize];
+                self.instances.all[met.instance as usize].base + met.index
+            }
+            Begun::Unopened(place) => self.lane.unopened[place].id,
+        };
+        if id != func {
             self.drops.count(DropReason::Mismatch);
             return None;
         }
-        self.lane.opens.truncate(place + 1);
-        Some((place, open))
+        match begun {
+            Begun::Open(depth) => self.forget_above(depth),
+            Begun::Unopened(place) => self.lane.unopened.truncate(place + 1),
+        }
+        Some(begun)
     }
 
     /// Hook `flush`, once the records were taken: counted where they are nobody's (M4).
@@ -124,38 +144,78 @@ impl Recorder {
         self.resolution_ns = self.resolution_ns.max(ns);
     }
 
-    /// Twice as many as frames: beyond, not even their ends are known any more.
-    fn push_open(&mut self, open: Open) {
-        if self.lane.opens.len() < 2 * self.config.limits.depth_max {
-            self.lane.opens.push(open);
+    /// As many as frames, once more: beyond, not even their ends are known any more.
+    #[inline(never)]
+    fn push_unopened(&mut self, instance: u32, token: u32, id: u32) {
+        if self.lane.unopened.len() < self.config.limits.depth_max {
+            let depth = self.lane.frames.len();
+            self.lane.unopened.push(Unopened { instance, token, id, depth });
         }
     }
 
-    /// The place of an open call, from the innermost down. What is passed by was unwound and goes when it is found; so all searches
-    /// of honest records together look at each once, and the budget ends the others.
-    #[inline]
-    fn find_open(&self, base: u32, token: u32, budget: &mut usize) -> Option<usize> {
-        let opens = &self.lane.opens;
-        let is_it = |open: &Open| open.token == token && open.base == base;
-        if opens.last().is_some_and(is_it) {
-            return Some(opens.len() - 1);
-        }
-        let place = opens.iter().rev().take(*budget).position(is_it);
-        *budget -= place.map_or(opens.len().min(*budget), |place| place.min(*budget));
-        place.map(|place| opens.len() - 1 - place)
-    }
-
-    /// Forgets calls whose frames something else has closed: a lower token, a scope. Always the innermost ones.
-    fn forget_closed(&mut self) {
-        while let Some(at) = self.lane.opens.iter().rposition(|open| open.frame != 0) {
-            if self.is_open(self.lane.opens[at].frame) {
-                return;
+    /// The end of a call that is not the innermost frame.
+    #[inline(never)]
+    fn end_call(&mut self, time: u64, instance: u32, token: u32, budget: &mut usize) {
+        match self.find_begun(instance, token, budget) {
+            Some(Begun::Open(depth)) => {
+                self.forget_above(depth);
+                self.close_call(time, self.lane.frames[depth].token(depth));
             }
-            self.lane.opens.truncate(at);
+            Some(Begun::Unopened(place)) => self.lane.unopened.truncate(place),
+            None => self.drops.count(DropReason::Token),
         }
-        // Those left were never frames; without any frame they are no more.
-        if self.lane.frames.is_empty() {
-            self.lane.opens.clear();
+    }
+
+    /// Whether a frame is the call that has this token in an instance's records.
+    #[inline]
+    fn is_call(&self, frame: &Frame, instance: u32, token: u32) -> bool {
+        frame.record == token && self.functions.met[frame.function as usize].instance == instance
+    }
+
+    /// Whether no call without a frame began within the frame at this depth.
+    #[inline]
+    fn is_innermost(&self, depth: usize) -> bool {
+        self.lane.unopened.last().is_none_or(|unopened| unopened.depth <= depth)
+    }
+
+    /// Where a call is, from the innermost out. What is passed by was unwound and goes when it is found; so all searches of honest
+    /// records together look at each once, and the budget ends the others.
+    fn find_begun(&self, instance: u32, token: u32, budget: &mut usize) -> Option<Begun> {
+        let (mut depth, mut place) = (self.lane.frames.len(), self.lane.unopened.len());
+        // No record gives the token 0, which frames have that no record opened.
+        if token == 0 {
+            return None;
+        }
+        while depth + place > 0 && *budget > 0 {
+            *budget -= 1;
+            match self.lane.unopened[..place].last() {
+                Some(unopened) if unopened.depth >= depth => {
+                    place -= 1;
+                    if unopened.token == token && unopened.instance == instance {
+                        return Some(Begun::Unopened(place));
+                    }
+                }
+                _ => {
+                    depth -= 1;
+                    if self.is_call(&self.lane.frames[depth], instance, token) {
+                        return Some(Begun::Open(depth));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Forgets calls without a frame that began within the frame at this depth.
+    fn forget_above(&mut self, depth: usize) {
+        while self.lane.unopened.pop_if(|unopened| unopened.depth > depth).is_some() {}
+    }
+
+    /// Forgets calls without a frame that something else has ended: a lower token, a scope. Without any frame there are none.
+    fn forget_ended(&mut self) {
+        match self.lane.frames.len() {
+            0 => self.lane.unopened.clear(),
+            frames => self.forget_above(frames),
         }
     }
 }

@@ -12,14 +12,34 @@ pub(crate) const OVERFLOW: u32 = 1;
 
 /// A function in the context of its callers.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 pub(crate) struct Node {
     /// Its function's place in the recorder's table.
     pub(crate) function: u32,
     pub(crate) parent: u32,
-    /// The child that was entered last, since most calls repeat, and its function: told here, so that the child is not read.
-    cached: u32,
-    cached_function: u32,
+    /// The children that were found last, since most calls repeat: with their functions, so that no child is read.
+    recent: [Recent; RECENT],
     pub(crate) figures: Figures,
+}
+
+/// How many of its children a node remembers: what fits beside the rest into 64 bytes.
+const RECENT: usize = 3;
+
+/// A child and its function. One number, so that a hook that dies leaves no child with another's function (H1).
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent(u64);
+
+impl Recent {
+    fn new(child: u32, function: u32) -> Recent {
+        Recent(u64::from(child) << 32 | u64::from(function))
+    }
+
+    /// The child, if it is this function's.
+    #[inline(always)]
+    fn of(self, function: u32) -> Option<u32> {
+        let child = (self.0 >> 32) as u32;
+        (child > OVERFLOW && self.0 as u32 == function).then_some(child)
+    }
 }
 
 /// What is counted at a node since the last drain: calls that closed, and what was its own. What includes its callees is the
@@ -60,14 +80,15 @@ impl Tree {
         tree
     }
 
-    /// The node of a function called from this node: mostly the one that was the last to be called from it.
+    /// The node of a function called from this node: mostly one of the last that were.
     #[inline]
     pub(crate) fn child(&mut self, parent: u32, function: u32) -> u32 {
-        let Node { cached, cached_function, .. } = self.nodes[parent as usize];
-        if cached > OVERFLOW && cached_function == function {
-            return cached;
+        let recent = self.nodes[parent as usize].recent;
+        match recent[0].of(function).or(recent[1].of(function)).or(recent[2].of(function)) {
+            Some(child) => child,
+            None if parent == OVERFLOW => OVERFLOW,
+            None => self.find_child(parent, function),
         }
-        if parent == OVERFLOW { OVERFLOW } else { self.find_child(parent, function) }
     }
 
     #[inline]
@@ -107,11 +128,9 @@ impl Tree {
                 child
             }
         };
-        let parent = &mut self.nodes[parent as usize];
-        // Hooks die (H1): while the two disagree, the child is one that no function has.
-        parent.cached = ROOT;
-        parent.cached_function = function;
-        parent.cached = child;
+        let recent = &mut self.nodes[parent as usize].recent;
+        recent.copy_within(..RECENT - 1, 1);
+        recent[0] = Recent::new(child, function);
         child
     }
 }
