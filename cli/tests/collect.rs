@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use common::{stderr, waspect};
 
 fn free_ports(mut command: Command) -> Command {
-    for place in ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"] {
+    for place in ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"] {
         command.env(format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0");
     }
     command

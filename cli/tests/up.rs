@@ -21,7 +21,8 @@ struct Up {
 impl Up {
     fn start(home: &Path) -> Up {
         let mut command = waspect(["up"]);
-        for place in ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"] {
+        for place in ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]
+        {
             command.env(format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0");
         }
         let mut child = command.env("XDG_STATE_HOME", home).spawn().unwrap();

@@ -12,12 +12,12 @@ use tokio_util::task::TaskTracker;
 use crate::admin;
 use crate::batches::{BATCHES_MAX, Batches};
 use crate::config::{self, Config, Exporter};
-use crate::forward::{ConnectError, Forwarder};
+use crate::forward::{ConnectError, Forwarded, Forwarder};
 use crate::health::Health;
 use crate::index::{Follower, Index};
 use crate::intake::Intake;
 use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
-use crate::query;
+use crate::query::{self, Ask};
 use crate::receive::{self, Guard, Room, guarded};
 use crate::serve::{Limits, Server};
 
@@ -117,10 +117,12 @@ impl Collector {
             .await
             .map_err(|panic| StartError::Thread(panic.into()))?;
 
-        let forwarder = |name: &String| Forwarder::new(name, config, &log, &health, &phases.drain, &phases.stop);
+        let forwarded = Forwarded::default();
+        let forwarder =
+            |name: &String| Forwarder::new(name, config, &log, &health, &forwarded, &phases.drain, &phases.stop);
         let forwarders: Vec<_> = config.exporters.keys().map(forwarder).collect::<Result<_, _>>()?;
         let mut addresses = Vec::new();
-        for (place, server) in servers(config, &log, &index, &health, batches, &phases.end) {
+        for (place, server) in servers(config, &log, &index, &health, batches, &forwarded, &phases.end) {
             let server = server.await.map_err(|(address, error)| StartError::Listen { place, address, error })?;
             addresses.push((place, server.address().map_err(StartError::Thread)?));
             phases.receiving.spawn(server.run(phases.end.clone(), phases.receiving.clone()));
@@ -199,6 +201,7 @@ fn servers(
     index: &Index,
     health: &Arc<Health>,
     batches: Batches,
+    forwarded: &Forwarded,
     end: &CancellationToken,
 ) -> Vec<(&'static str, Binding)> {
     let room = Room::new(ROOM_BYTES);
@@ -221,8 +224,13 @@ fn servers(
         servers.push(("receivers.otlp.protocols.http", bind(http.endpoint, http.access(), 100, router)));
     }
     let router = admin::routes(log.clone(), health.clone(), end.clone());
-    let router = router.merge(query::routes(log.clone(), index.clone()));
+    let ask = Ask::new(log.clone(), index.clone());
+    let router = router.merge(query::routes(ask.clone()));
     servers.push(("query", bind(config.query.endpoint, config.query.access(), 100, router)));
+    let storage = &config.remote_storage;
+    let router = receive::storage(storage, intake.without(forwarded.clone()), room).merge(query::storage::routes(ask));
+    let binding = bind(storage.endpoint, storage.access(), storage.max_concurrent_streams, router);
+    servers.push(("remote_storage", binding));
     servers
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::batches::{Batch, Batches};
 use crate::entry::Entry;
+use crate::forward::Forwarded;
 use crate::health::Health;
 use crate::log::{AppendError, Log};
 use crate::otlp::{Encoding, Signal, admit};
@@ -20,6 +21,8 @@ pub struct Intake {
     log: Log,
     health: Arc<Health>,
     batches: Batches,
+    /// What must not come back.
+    forwarded: Option<Forwarded>,
 }
 
 /// What is safe on disk.
@@ -36,6 +39,8 @@ pub struct Accepted {
 pub enum Refusal {
     /// It is no request, and never will be.
     Malformed(String),
+    /// It brings back what was forwarded.
+    Loop,
     /// Too much at once: later.
     Busy {
         /// When to come back.
@@ -55,7 +60,12 @@ pub enum Refusal {
 impl Intake {
     /// Requests go into that log, and are counted there; those of `batches` are in it.
     pub fn new(log: Log, health: Arc<Health>, batches: Batches) -> Intake {
-        Intake { log, health, batches }
+        Intake { log, health, batches, forwarded: None }
+    }
+
+    /// The same, but for what was forwarded to whoever brings requests.
+    pub fn without(self, forwarded: Forwarded) -> Intake {
+        Intake { forwarded: Some(forwarded), ..self }
     }
 
     /// Stores a request, unless it is a batch that is stored. It returns when the request is safe on disk, or refused.
@@ -90,6 +100,9 @@ impl Intake {
         body: Bytes,
         batch: Option<Batch>,
     ) -> Result<Accepted, Refusal> {
+        if self.forwarded.as_ref().is_some_and(|forwarded| forwarded.comes_back_in(&body)) {
+            return Err(Refusal::Loop);
+        }
         let admitted = match body.len() < LONG_BYTES && encoding == Encoding::Protobuf {
             true => admit(signal, encoding, body),
             false => tokio::task::spawn_blocking(move || admit(signal, encoding, body))
@@ -128,6 +141,7 @@ impl Refusal {
     pub const fn reason(&self) -> &'static str {
         match self {
             Refusal::Malformed(_) => "malformed",
+            Refusal::Loop => "loop",
             Refusal::Busy { .. } => "busy",
             Refusal::Unavailable { .. } => "unavailable",
         }
@@ -136,6 +150,9 @@ impl Refusal {
     /// Why, for people.
     pub fn message(&self) -> &str {
         match self {
+            Refusal::Loop => {
+                "these spans came from here: whoever stores in this collector cannot be one of its exporters; take it out there"
+            }
             Refusal::Malformed(message) | Refusal::Busy { message, .. } | Refusal::Unavailable { message, .. } => {
                 message
             }

@@ -70,14 +70,18 @@ impl Both {
         get(self.collect.query_address(), path)
     }
 
-    /// The answers of both, as far as they must be equal.
     fn answers(&self, path: &str) -> [(u16, Value); 2] {
-        [self.collect.query_address(), self.jaeger.query_address()].map(|address| {
-            let Answer { status, body } = get(address, path);
-            let body = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"));
-            (status, normal(status, body))
-        })
+        answers([self.collect.query_address(), self.jaeger.query_address()], path)
     }
+}
+
+/// The answers of two, as far as they must be equal.
+fn answers(addresses: [&str; 2], path: &str) -> [(u16, Value); 2] {
+    addresses.map(|address| {
+        let Answer { status, body } = get(address, path);
+        let body = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"));
+        (status, normal(status, body))
+    })
 }
 
 fn wait(longest: Duration, what: &str, is: impl Fn() -> bool) {
@@ -148,6 +152,37 @@ fn answers_are_jaegers() {
     }
     assert_eq!(different, 0, "of {} answers", requests.len());
     println!("{} requests, the same answers as Jaeger's", requests.len());
+}
+
+/// Two real Jaegers get the same spans: one keeps them in its own memory, the other one in our collector.
+#[test]
+fn a_jaeger_that_stores_here_answers_as_with_its_own_memory() {
+    let store = tempfile::tempdir().expect("a folder can be made");
+    let collect = Collect::start(store.path(), "{}");
+    let [memory, remote] = [Jaeger::start(), Jaeger::start_on(collect.storage_address())];
+    let mut spans = 0;
+    for name in ["shop.json", "later.json", "odd.json"] {
+        let body = file(name);
+        spans += body.matches("\"startTimeUnixNano\"").count() as u64;
+        for jaeger in [&memory, &remote] {
+            let answer = post_json(jaeger.http_address(), "/v1/traces", &body);
+            assert_eq!((answer.status, &*answer.body), (200, r#"{"partialSuccess":{}}"#), "{name}");
+        }
+    }
+    let stored = || collect.figure("waspect_collector_accepted_total");
+    wait(JAEGER, "all of it is stored", || stored() == spans);
+    wait(BY_SEARCH, "the last span is found", || get(remote.query_address(), "/api/traces/5").status == 200);
+    let (text, mut different) = (file("requests.txt"), 0);
+    let requests = requests(&text);
+    for path in &requests {
+        let [ours, its_own] = answers([remote.query_address(), memory.query_address()], path);
+        if ours != its_own {
+            different += 1;
+            eprintln!("{path}\n  in our store {} {}\n  in its own   {} {}", ours.0, ours.1, its_own.0, its_own.1);
+        }
+    }
+    assert_eq!(different, 0, "of {} answers", requests.len());
+    println!("{} requests to Jaeger, the same answers from our store as from its own", requests.len());
 }
 
 #[test]

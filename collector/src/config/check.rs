@@ -43,6 +43,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         }
     }
     check_access(config, "query", config.query.endpoint, &config.query.access())?;
+    let storage = &config.remote_storage;
+    at_least("remote_storage", "max_recv_msg_size_mib", storage.max_recv_msg_size_mib, 1, 64)?;
+    at_least("remote_storage", "max_concurrent_streams", storage.max_concurrent_streams.into(), 1, 10_000)?;
+    check_access(config, "remote_storage", storage.endpoint, &storage.access())?;
     check_tokens(config)?;
     check_storage(config)?;
     for (name, exporter) in &config.exporters {
@@ -116,15 +120,17 @@ fn check_tokens(config: &Config) -> Result<(), ConfigError> {
     let protocols = &config.receivers.otlp.protocols;
     let grpc = protocols.grpc.as_ref().and_then(|grpc| token(&grpc.access()));
     let http = protocols.http.as_ref().and_then(|http| token(&http.access()));
-    match token(&config.query.access()) {
-        Some(asks) if [grpc, http].iter().flatten().any(|sends| *sends == asks) => Err(ConfigError::at(
-            "query.auth.authenticator",
-            format!(
-                "whoever may send could ask as well; give it a token of its own, such as extensions.{AUTHENTICATOR}/query"
-            ),
-        )),
-        _ => Ok(()),
+    for (place, access) in [("query", config.query.access()), ("remote_storage", config.remote_storage.access())] {
+        let asks = token(&access);
+        if asks.is_some() && [&grpc, &http].into_iter().any(|sends| *sends == asks) {
+            let example = format!("extensions.{AUTHENTICATOR}/{place}");
+            return Err(ConfigError::at(
+                format!("{place}.auth.authenticator"),
+                format!("whoever may send could ask as well; give it a token of its own, such as {example}"),
+            ));
+        }
     }
+    Ok(())
 }
 
 fn check_storage(config: &Config) -> Result<(), ConfigError> {

@@ -1,7 +1,7 @@
 //! The configuration: what it is, and what its parts are when nothing is said.
 //!
 //! Shape, names, nesting and durations are those of the OpenTelemetry Collector wherever it has such a thing, so that a part of its
-//! file can be moved here and back. `storage`, `query`, `allow_unauthenticated`, `allowed_hosts` and `on_full` are ours.
+//! file can be moved here and back. `storage`, `query`, `remote_storage`, `allow_unauthenticated`, `allowed_hosts` and `on_full` are ours.
 //!
 //! This knows no file and no environment: text and variables come in.
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub storage: Storage,
     /// Where the collector is asked.
     pub query: Query,
+    /// Where a Jaeger keeps its traces in this collector.
+    pub remote_storage: RemoteStorage,
     /// Which exporter gets what.
     pub service: Service,
 }
@@ -161,6 +163,16 @@ impl Default for Storage {
 endpoint! {
     /// Where the collector is asked.
     pub struct Query on 4319 {}
+}
+
+endpoint! {
+    /// Where a Jaeger keeps its traces in this collector, over gRPC.
+    pub struct RemoteStorage on 17271 {
+        /// Longest request, decompressed; Jaeger itself takes as much over HTTP.
+        pub max_recv_msg_size_mib: u64 = 20,
+        /// Requests at once on one connection.
+        pub max_concurrent_streams: u32 = 100,
+    }
 }
 
 /// Which exporter gets what.

@@ -3,6 +3,7 @@
 //! The log is the queue: what an endpoint has not taken waits on disk, through restarts. Only two things end the wait for a yes: the
 //! endpoint refuses for good, or the log lets go of the request; both are counted.
 
+mod forwarded;
 mod report;
 mod retry;
 mod transport;
@@ -23,6 +24,7 @@ use report::Report;
 use retry::wait;
 use transport::{Transport, Verdict};
 
+pub use forwarded::Forwarded;
 pub use transport::ConnectError;
 
 /// Records that are read at once, as long as they are short.
@@ -43,6 +45,7 @@ pub struct Forwarder {
     transport: Transport,
     log: Log,
     health: Arc<Health>,
+    forwarded: Forwarded,
     report: Report,
     /// Nothing new comes in: send what there is, and end.
     drain: CancellationToken,
@@ -60,6 +63,7 @@ impl Forwarder {
         config: &Config,
         log: &Log,
         health: &Arc<Health>,
+        forwarded: &Forwarded,
         drain: &CancellationToken,
         stop: &CancellationToken,
     ) -> Result<Forwarder, ConnectError> {
@@ -75,6 +79,7 @@ impl Forwarder {
             signals: Signal::ALL.into_iter().filter(takes).collect(),
             log: log.clone(),
             health: health.clone(),
+            forwarded: forwarded.clone(),
             report: Report::new(name),
             drain: drain.clone(),
             stop: stop.clone(),
@@ -165,6 +170,9 @@ impl Forwarder {
                 return Ok(());
             }
         };
+        if entry.signal == Signal::Traces {
+            self.forwarded.add(&request);
+        }
         let start = Instant::now();
         for attempt in 1.. {
             let verdict = tokio::select! {

@@ -1,6 +1,7 @@
 //! Finds traces: the index says where to look, the log what is there. It blocks for the disk.
 
 use std::collections::HashSet;
+use std::fmt;
 
 use thiserror::Error;
 
@@ -20,6 +21,31 @@ pub enum QueryError {
     /// The store cannot be read.
     #[error("the store cannot be read: {0}")]
     Disk(#[from] std::io::Error),
+}
+
+/// Which part of a search's answer. Written and read, it is what a client sends back for the part that follows.
+///
+/// What comes meanwhile is in none of the parts that follow: it is newer than the first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The newest record that counts; none: the newest that there is.
+    pub newest: Option<u64>,
+    /// Traces that came before.
+    pub skip: usize,
+}
+
+impl Page {
+    /// Reads what [`fmt::Display`] wrote.
+    pub fn read(token: &str) -> Option<Page> {
+        let (newest, skip) = token.split_once('-')?;
+        Some(Page { newest: Some(newest.parse().ok()?), skip: skip.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}-{}", self.newest.unwrap_or(u64::MAX), self.skip)
+    }
 }
 
 /// One query.
@@ -57,7 +83,7 @@ impl<'q> Finder<'q> {
     /// The traces of which a span is asked for, those that came last first.
     pub fn search(&mut self, search: &Search) -> Result<Vec<Trace>, QueryError> {
         let mut traces = Vec::new();
-        for id in self.ids(search)? {
+        for id in self.ids(search, Page::default())?.0 {
             if self.budget.spent {
                 break;
             }
@@ -88,20 +114,30 @@ impl<'q> Finder<'q> {
         Ok(ask(&self.snapshot).map_err(|error| self.index.damaged(&error.to_string()))?)
     }
 
-    fn ids(&mut self, search: &Search) -> Result<Vec<u128>, QueryError> {
+    /// The ids of those traces, as many as the search wants after those that the page leaves out, and where the next page begins if
+    /// there are more.
+    pub fn ids(&mut self, search: &Search, page: Page) -> Result<(Vec<u128>, Option<Page>), QueryError> {
         let wanted = search.wanted(&self.snapshot);
         let (log, budget, mut outcome) = (self.log, &mut self.budget, Ok(()));
         let (mut ids, mut seen) = (Vec::new(), HashSet::new());
-        let each = |found| {
+        let mut newest = page.newest;
+        let end = page.skip.saturating_add(search.limit);
+        let each = |found: Found| {
+            if found.sequence > *newest.get_or_insert(found.sequence) {
+                return budget.has_time();
+            }
             let mut of_request = Vec::new();
             outcome = read(log, found, |request| search.find(request, |id| of_request.push(id)));
             ids.extend(of_request.into_iter().rev().filter(|id| seen.insert(*id)));
-            outcome.is_ok() && ids.len() < search.limit && budget.has_time()
+            // One more says that there is a next page.
+            outcome.is_ok() && ids.len() <= end && budget.has_time()
         };
         self.snapshot.search(&wanted, each).map_err(|error| self.index.damaged(&error.to_string()))?;
         outcome?;
-        ids.truncate(search.limit);
-        Ok(ids)
+        let next = (ids.len() > end).then_some(Page { newest, skip: end });
+        ids.truncate(end);
+        ids.drain(..page.skip.min(ids.len()));
+        Ok((ids, next))
     }
 }
 

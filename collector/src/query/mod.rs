@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! HTTP -> jaeger/ (parameters) -> find (index: where; log: what) -> trace -> jaeger/ (JSON)
+//! gRPC -> storage/ (messages)  ->                  ''                    -> storage/ (messages)
 //! ```
 //!
 //! Everything is bounded: few queries at once, each with a budget of time and memory. One that comes to the end of it answers with
@@ -12,6 +13,8 @@ mod dependencies;
 mod find;
 mod jaeger;
 mod matching;
+pub mod storage;
+mod summary;
 mod trace;
 
 use std::sync::Arc;
@@ -49,13 +52,17 @@ pub enum Asked {
     Ending,
 }
 
-/// The routes.
-pub fn routes(log: Log, index: Index) -> Router {
-    let ask = Ask { log, index, room: Arc::new(Semaphore::new(QUERIES)) };
+/// The routes over HTTP.
+pub fn routes(ask: Ask) -> Router {
     jaeger::api::routes().merge(jaeger::v3::routes()).with_state(ask)
 }
 
 impl Ask {
+    /// Queries of that log and its index.
+    pub fn new(log: Log, index: Index) -> Ask {
+        Ask { log, index, room: Arc::new(Semaphore::new(QUERIES)) }
+    }
+
     /// Asks, beside the threads that serve connections.
     async fn ask<T: Send + 'static>(
         &self,

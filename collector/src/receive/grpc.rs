@@ -52,7 +52,7 @@ impl Receiver {
 
 /// A method that no service of ours has.
 pub(super) async fn unimplemented() -> Response {
-    Status::unimplemented("OTLP's Export services are here, and nothing else").into_http()
+    Status::unimplemented("no such method is here").into_http()
 }
 
 fn no_room() -> axum::BoxError {
@@ -66,6 +66,7 @@ fn status(refusal: &Refusal) -> Status {
     };
     match refusal {
         Refusal::Malformed(message) => Status::invalid_argument(message),
+        Refusal::Loop => Status::failed_precondition(refusal.message()),
         Refusal::Busy { after, .. } => retry(Code::ResourceExhausted, *after),
         Refusal::Unavailable { after, .. } => retry(Code::Unavailable, *after),
     }

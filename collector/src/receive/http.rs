@@ -108,7 +108,7 @@ impl From<Refusal> for No {
     fn from(refusal: Refusal) -> No {
         let message = refusal.message().to_owned();
         match refusal {
-            Refusal::Malformed(_) => No::new(StatusCode::BAD_REQUEST, message),
+            Refusal::Malformed(_) | Refusal::Loop => No::new(StatusCode::BAD_REQUEST, message),
             Refusal::Busy { after, .. } => No { status: StatusCode::TOO_MANY_REQUESTS, message, after: Some(after) },
             Refusal::Unavailable { after, .. } => {
                 No { status: StatusCode::SERVICE_UNAVAILABLE, message, after: Some(after) }

@@ -13,7 +13,7 @@ use axum::routing::post;
 pub use body::Room;
 pub use guard::{Guard, guarded};
 
-use crate::config::{Grpc, Http};
+use crate::config::{Grpc, Http, RemoteStorage};
 use crate::intake::Intake;
 use crate::otlp::Signal;
 
@@ -28,6 +28,14 @@ pub fn grpc(config: &Grpc, intake: Intake, room: Room) -> Router {
             .route(signal.grpc_path(), post(move |request| async move { receiver.export(signal, request).await }));
     }
     router.fallback(grpc::unimplemented)
+}
+
+/// What a Jaeger writes that stores here: traces as OTLP over gRPC.
+pub fn storage(config: &RemoteStorage, intake: Intake, room: Room) -> Router {
+    let bytes_max = config.max_recv_msg_size_mib as usize * (1 << 20);
+    let receiver = Arc::new(grpc::Receiver { intake, room, bytes_max });
+    let export = post(move |request| async move { receiver.export(Signal::Traces, request).await });
+    Router::new().route(Signal::Traces.grpc_path(), export).fallback(grpc::unimplemented)
 }
 
 /// OTLP over HTTP.

@@ -24,7 +24,7 @@ const QUICK: &str = "retry_on_failure: {initial_interval: 20ms, max_interval: 10
 
 async fn start(directory: &Path, exporters: &str, more: &str) -> Collector {
     let yaml = format!("exporters: {exporters}\n{more}");
-    let ports = ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"]
+    let ports = ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]
         .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
     let place = ("WASPECT_COLLECT__STORAGE__DIRECTORY".to_owned(), directory.display().to_string());
     let config = config::load(&yaml, ports.into_iter().chain([place])).unwrap();
@@ -75,6 +75,27 @@ async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
         }
     };
     assert!(tokio::time::timeout(Duration::from_secs(60), asking).await.is_ok(), "{what}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stores_here_what_it_was_sent_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let sink = Sink::start().await;
+    let exporters = format!("{{otlp/jaeger: {{endpoint: \"{}\", {QUICK}}}}}", sink.grpc);
+    let collector = start(directory.path(), &exporters, "").await;
+    let url = format!("http://{}", address(&collector, "remote_storage"));
+    let mut storing = TraceServiceClient::connect(url).await.unwrap();
+    // Its own spans are stored here, and forwarded as all others.
+    storing.export(request(1, 1)).await.unwrap();
+    send(&collector, 2..3).await;
+    until("both are forwarded", async || sink.grpc_count() == 2).await;
+    for number in [1, 2] {
+        let refused = storing.export(request(number, 1)).await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused:?}");
+        assert!(refused.message().contains("cannot be one of its exporters"), "{refused:?}");
+    }
+    assert_eq!(figure(&collector, "waspect_collector_refused_total", "\"loop\"").await, 2);
+    storing.export(request(3, 1)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

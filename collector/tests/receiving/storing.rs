@@ -123,8 +123,9 @@ async fn a_restart_goes_on_after_what_was_stored() {
     let directory = tempfile::tempdir().unwrap();
     let yaml = format!("storage: {{directory: {:?}}}", directory.path());
     for life in 0..3 {
-        let variables = ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"]
-            .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
+        let variables =
+            ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]
+                .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
         let config = waspect_collector::config::load(&yaml, variables).unwrap();
         let collector = waspect_collector::Collector::start(&config).await.unwrap();
         assert_eq!(collector.opened.segments, life);

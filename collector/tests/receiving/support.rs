@@ -52,8 +52,9 @@ impl Running {
         yaml: &str,
         behind: impl FnOnce(Arc<dyn Disk>) -> Arc<dyn Disk>,
     ) -> Running {
-        let variables = ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"]
-            .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
+        let variables =
+            ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]
+                .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
         let mut config = config::load(yaml, variables).unwrap();
         config.storage.directory = directory.path().to_owned();
         let disk = Arc::new(Directory::open(directory.path()).unwrap());

@@ -12,8 +12,8 @@ use crate::assets;
 /// A running `waspect collect`.
 pub struct Collect {
     server: Server,
-    /// Of its gRPC receiver, its HTTP receiver, and the place where it is asked.
-    addresses: [String; 3],
+    /// Of its gRPC receiver, its HTTP receiver, the place where it is asked, and the one where a Jaeger stores.
+    addresses: [String; 4],
 }
 
 impl Collect {
@@ -21,7 +21,7 @@ impl Collect {
     pub fn start(store: &Path, exporters: &str) -> Collect {
         let any = "endpoint: \"127.0.0.1:0\"";
         let configuration = format!(
-            "receivers: {{otlp: {{protocols: {{grpc: {{{any}}}, http: {{{any}}}}}}}}}\nquery: {{{any}}}\n\
+            "receivers: {{otlp: {{protocols: {{grpc: {{{any}}}, http: {{{any}}}}}}}}}\nquery: {{{any}}}\nremote_storage: {{{any}}}\n\
              storage: {{directory: {store:?}}}\nexporters: {exporters}\n"
         );
         let mut server = Server::start_with(|folder| {
@@ -31,7 +31,7 @@ impl Collect {
             command.args(["collect", "--config"]).arg(file);
             command
         });
-        let addresses = ["protocols.grpc on ", "protocols.http on ", "query on "]
+        let addresses = ["protocols.grpc on ", "protocols.http on ", "query on ", "remote_storage on "]
             .map(|place| server.wait_for(place, |line| Some(line.split_once(place)?.1.to_owned())));
         server.wait_for("readiness", |line| (line == "ready").then_some(()));
         Collect { server, addresses }
@@ -55,6 +55,11 @@ impl Collect {
     /// Where it is asked.
     pub fn query_address(&self) -> &str {
         &self.addresses[2]
+    }
+
+    /// Where a Jaeger stores and finds traces.
+    pub fn storage_address(&self) -> &str {
+        &self.addresses[3]
     }
 
     /// Its process.

@@ -10,15 +10,15 @@ use crate::assets;
 
 const CONFIGURATION: &str = r#"
 extensions:
-  jaeger_storage: {backends: {memory: {memory: {max_traces: 10000}}}}
+  jaeger_storage: {backends: {store: STORE}}
   jaeger_query:
-    storage: {traces: memory}
+    storage: {traces: store}
     http: {endpoint: "127.0.0.1:0"}
     grpc: {endpoint: "127.0.0.1:0"}
 receivers:
   otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
 exporters:
-  jaeger_storage_exporter: {trace_storage: memory}
+  jaeger_storage_exporter: {trace_storage: store}
 service:
   extensions: [jaeger_storage, jaeger_query]
   telemetry: {metrics: {level: none}, logs: {encoding: json}}
@@ -51,7 +51,17 @@ pub struct JaegerSpan {
 impl Jaeger {
     /// Starts a Jaeger that keeps traces in memory and listens on the loopback.
     pub fn start() -> Jaeger {
-        let mut server = Server::start(&assets::back_end("jaeger"), |_| CONFIGURATION.to_owned());
+        Jaeger::start_with("{memory: {max_traces: 10000}}")
+    }
+
+    /// Starts a Jaeger that keeps traces in a remote storage, at that address.
+    pub fn start_on(storage: &str) -> Jaeger {
+        Jaeger::start_with(&format!("{{grpc: {{endpoint: {storage:?}, tls: {{insecure: true}}}}}}"))
+    }
+
+    fn start_with(store: &str) -> Jaeger {
+        let configuration = CONFIGURATION.replace("STORE", store);
+        let mut server = Server::start(&assets::back_end("jaeger"), |_| configuration);
         let (mut query, mut otlp_http, mut ready) = (None, None, false);
         // Its parts start in no certain order.
         while query.is_none() || otlp_http.is_none() || !ready {
@@ -74,6 +84,11 @@ impl Jaeger {
     /// Where to send OTLP over HTTP.
     pub fn http_url(&self) -> String {
         format!("http://{}", self.otlp_http)
+    }
+
+    /// Where it takes OTLP over HTTP.
+    pub fn http_address(&self) -> &str {
+        &self.otlp_http
     }
 
     /// The services that Jaeger knows.

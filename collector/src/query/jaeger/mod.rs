@@ -27,15 +27,16 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde::Serialize;
 
 use crate::query::{Ask, Asked};
+pub use parameters::{LIMIT, LIMIT_MAX};
 
 /// What a trace says of which not all is shown.
-const CUT: &str = "this trace has more spans than one answer holds; the first that were stored are shown";
+pub const CUT: &str = "this trace has more spans than one answer holds; the first that were stored are shown";
 
 /// What an answer says that is not complete.
-const SPENT: &str = "the answer is not complete: it came to the end of its time or memory; ask for less";
+pub const SPENT: &str = "the answer is not complete: it came to the end of its time or memory; ask for less";
 
 /// A service's operations of a kind, or of any: names and kinds.
-async fn operations(ask: &Ask, service: String, wanted: &str) -> Result<Vec<(String, &'static str)>, Asked> {
+pub async fn operations(ask: &Ask, service: String, wanted: &str) -> Result<Vec<(String, &'static str)>, Asked> {
     let found = ask.ask(move |finder| finder.ask(|snapshot| snapshot.operations(&service))).await?;
     let operations = found.into_keys().map(|found| (found.name, convert::kind(found.kind.into())));
     Ok(operations.filter(|(_, kind)| wanted.is_empty() || wanted == *kind).collect())

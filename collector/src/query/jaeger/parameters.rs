@@ -11,10 +11,10 @@ use crate::query::matching::Search;
 const LOOKBACK_NS: u64 = 2 * 24 * 60 * 60 * 1_000_000_000;
 
 /// Traces that a search gets which does not say how many.
-const LIMIT: usize = 100;
+pub const LIMIT: usize = 100;
 
 /// Traces that it gets at most.
-const LIMIT_MAX: usize = 1500;
+pub const LIMIT_MAX: usize = 1500;
 
 /// A query string.
 pub struct Parameters(Vec<(String, String)>);
