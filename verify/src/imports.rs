@@ -25,7 +25,7 @@ pub(crate) fn imports(
     hooks::link(&mut hooks, |host: &mut Host| &mut host.mock).expect("a new linker has room");
     let wasi = match side.module.imports().any(|import| import.module() == WASI_MODULE) {
         true => {
-            store.data_mut().wasi = Some(Wasi::new(&trial.world));
+            store.data_mut().wasi = Some(Wasi::new(&trial.world)?);
             Some(wasi::linker(engine).expect("a new linker has room"))
         }
         false => None,
@@ -33,7 +33,7 @@ pub(crate) fn imports(
     let mut number = 0;
     let mut externs = Vec::new();
     for import in side.module.imports() {
-        let unprovidable = || Unprovidable {
+        let unprovidable = || Unprovidable::Import {
             module: import.module().to_owned(),
             field: import.name().to_owned(),
             ty: format!("{:?}", import.ty()),

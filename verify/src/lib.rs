@@ -41,6 +41,7 @@ pub mod trial;
 mod wasi;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use wasmtime::Engine;
 
@@ -63,20 +64,37 @@ pub struct Verdict {
     pub differences: Vec<Vec<Difference>>,
 }
 
-/// An import that no host can make up: for example a global that holds a reference that is not null.
+/// What a run needs and does not get.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unprovidable {
-    /// Module name.
-    pub module: String,
-    /// Field name.
-    pub field: String,
-    /// Its type.
-    pub ty: String,
+pub enum Unprovidable {
+    /// An import that no host can make up: for example a global that holds a reference that is not null.
+    Import {
+        /// Module name.
+        module: String,
+        /// Field name.
+        field: String,
+        /// Its type.
+        ty: String,
+    },
+    /// A directory that cannot be opened.
+    Directory {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Unprovidable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "import `{}.{}` cannot be made up: {}", self.module, self.field, self.ty)
+        match self {
+            Unprovidable::Import { module, field, ty } => {
+                write!(f, "import `{module}.{field}` cannot be made up: {ty}")
+            }
+            Unprovidable::Directory { path, reason } => {
+                write!(f, "cannot open directory `{}`: {reason}", path.display())
+            }
+        }
     }
 }
 

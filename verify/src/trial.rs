@@ -1,5 +1,7 @@
 //! How a module is run: the same way before and after. Plain data.
 
+use std::path::PathBuf;
+
 use wasmtime::Val;
 
 use crate::facts::Facts;
@@ -62,8 +64,8 @@ pub struct Stubs {
     pub reenter_every: u64,
 }
 
-/// What a guest of WASI preview 1 sees: nothing that differs from run to run. No files, no network; a clock that goes on by
-/// the same step at each reading; random bytes that repeat.
+/// What a guest of WASI preview 1 sees: nothing that differs from run to run. Files that it can read and not change, no network; a
+/// clock that goes on by the same step at each reading; random bytes that repeat.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// Its arguments, its own name first.
@@ -72,6 +74,8 @@ pub struct World {
     pub environment: Vec<(String, String)>,
     /// Its standard input.
     pub stdin: Vec<u8>,
+    /// Directories that it may read: the host's path, the guest's.
+    pub directories: Vec<(PathBuf, String)>,
 }
 
 /// A call that is to be made.

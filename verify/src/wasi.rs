@@ -21,15 +21,15 @@ use wasmtime::{
     AsContextMut, Caller, Engine, ExternType, Func, FuncType, ImportType, Instance, Linker, Module, Result, Store,
     format_err,
 };
-use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p1::{WasiP1Ctx, add_to_linker_sync};
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::host::{Host, Outcome, show};
 use crate::imports::memory_in_words;
 use crate::mock::Proof;
-use crate::reproducible;
 use crate::trial::World;
+use crate::{Unprovidable, reproducible};
 
 /// The module name of WASI preview 1.
 pub(crate) const WASI_MODULE: &str = "wasi_snapshot_preview1";
@@ -47,7 +47,7 @@ pub struct Wasi {
 }
 
 impl Wasi {
-    pub(crate) fn new(world: &World) -> Wasi {
+    pub(crate) fn new(world: &World) -> Result<Wasi, Unprovidable> {
         let streams = [(); 2].map(|()| MemoryOutputPipe::new(PRINTED_BYTES_MAX));
         let mut builder = WasiCtxBuilder::new();
         builder.args(&world.arguments).envs(&world.environment);
@@ -55,7 +55,13 @@ impl Wasi {
         builder.stdout(streams[0].clone()).stderr(streams[1].clone());
         reproducible::give(&mut builder);
         builder.allow_blocking_current_thread(true);
-        Wasi { context: builder.build_p1(), streams, shim: None }
+        for (host, guest) in &world.directories {
+            builder.preopened_dir(host, guest, FsPerms::ReadOnly).map_err(|error| Unprovidable::Directory {
+                path: host.clone(),
+                reason: error.root_cause().to_string(),
+            })?;
+        }
+        Ok(Wasi { context: builder.build_p1(), streams, shim: None })
     }
 
     /// What was printed to standard output and standard error.

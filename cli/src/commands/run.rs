@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use waspect_recorder::{Outcome, Snapshot};
 
 use crate::flamegraph::{self, By};
-use crate::guest::{Call, Finished, Guest, Unknown, World};
+use crate::guest::{Call, Directory, Finished, Guest, Unknown, World};
 use crate::observable::Observable;
 use crate::progress::Progress;
 use crate::selection::Selection;
@@ -64,7 +64,7 @@ pub struct Run {
 struct WorldArguments {
     /// Directory that the guest may use, under the same path or another (repeatable)
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
-    directories: Vec<String>,
+    directories: Vec<Directory>,
 
     /// Variable of the guest's environment (repeatable); without a value, ours. Nothing else is inherited
     #[arg(long = "env", value_name = "KEY[=VALUE]")]
@@ -238,10 +238,6 @@ impl Run {
     }
 
     fn world(&self, telemetry: &Started) -> Result<World> {
-        let directories = self.world.directories.iter().map(|text| match text.split_once("::") {
-            Some((host, guest)) => (host.into(), guest.to_owned()),
-            None => (text.into(), text.clone()),
-        });
         let variable = |text: &String| match text.split_once('=') {
             Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
             None => match std::env::var(text) {
@@ -254,7 +250,7 @@ impl Run {
         Ok(World {
             arguments: std::iter::once(self.program()).chain(self.arguments.iter().cloned()).collect(),
             environment: self.world.environment.iter().map(variable).collect::<Result<_>>()?,
-            directories: directories.collect(),
+            directories: self.world.directories.clone(),
             parent: telemetry.parent.clone(),
         })
     }

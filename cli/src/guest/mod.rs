@@ -6,7 +6,9 @@ mod placing;
 mod stdin;
 pub mod values;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -44,10 +46,28 @@ pub struct World {
     pub arguments: Vec<String>,
     /// Its environment: nothing is inherited.
     pub environment: Vec<(String, String)>,
-    /// Directories: the host's path, the guest's path.
-    pub directories: Vec<(PathBuf, String)>,
+    /// Directories that it may use.
+    pub directories: Vec<Directory>,
     /// The trace that the run belongs to.
     pub parent: Option<Parent>,
+}
+
+/// A directory, `HOST` or `HOST::GUEST`.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    /// Its path.
+    pub host: PathBuf,
+    /// Its path for the guest.
+    pub guest: String,
+}
+
+impl FromStr for Directory {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let (host, guest) = text.split_once("::").unwrap_or((text, text));
+        Ok(Directory { host: host.into(), guest: guest.to_owned() })
+    }
 }
 
 /// What is called.
@@ -279,7 +299,7 @@ impl World {
         // The guest has a thread to itself: blocking there is cheaper than a detour through a pool.
         wasi.allow_blocking_current_thread(true);
         wasi.args(&self.arguments).envs(&self.environment);
-        for (host, guest) in &self.directories {
+        for Directory { host, guest } in &self.directories {
             wasi.preopened_dir(host, guest, FsPerms::ReadWrite)
                 .map_err(foreign)
                 .with_context(|| format!("cannot open directory `{}` of --dir", host.display()))?;

@@ -15,7 +15,7 @@ use waspect_verify::trial::{self, Drive, Trial, World};
 use waspect_verify::{Side, Verdict, engine};
 
 use super::view::View;
-use crate::guest::values;
+use crate::guest::{Directory, values};
 use crate::input::Input;
 use crate::output;
 use crate::progress::Progress;
@@ -35,8 +35,8 @@ const RUN_FUEL: u64 = 10_000_000_000;
 /// Compared are results, kinds of traps, calls of imports with arguments, results and the memory that they see, what is
 /// printed, and after each call all memories, globals and tables, hidden ones too. Hooks lead to a recorder that checks every
 /// rule of the ABI. By default `_start` is run with ARGS where the module has it; else every exported function is called with
-/// generated arguments. WASI preview 1 has no files and no network here; its clock and its random bytes are the same in every
-/// run. Imports that are not of WASI answer with generated values. Exit codes: 0 same; 1 different, or not comparable.
+/// generated arguments. WASI preview 1 has the files of --dir, to be read, and no network; its clock and its random bytes are
+/// the same in every run. Imports that are not of WASI answer with generated values. Exit codes: 0 same; 1 different, or not comparable.
 #[derive(Args)]
 pub struct Verify {
     #[command(flatten)]
@@ -88,6 +88,10 @@ struct Driven {
     /// Variable of the guest's environment (repeatable)
     #[arg(long = "env", value_name = "KEY=VALUE", value_parser = parse_variable)]
     environment: Vec<(String, String)>,
+
+    /// Directory that the guest may read and not change, under the same path or another (repeatable)
+    #[arg(long = "dir", value_name = "HOST[::GUEST]")]
+    directories: Vec<Directory>,
 
     /// File that is the guest's standard input; nothing by default
     #[arg(long, value_name = "FILE")]
@@ -172,7 +176,16 @@ impl Verify {
             None => Vec::new(),
         };
         let arguments = std::iter::once(input.name.clone()).chain(self.arguments.iter().cloned());
-        let world = World { arguments: arguments.collect(), environment: driven.environment.clone(), stdin };
+        let world = World {
+            arguments: arguments.collect(),
+            environment: driven.environment.clone(),
+            stdin,
+            directories: driven
+                .directories
+                .iter()
+                .map(|Directory { host, guest }| (host.clone(), guest.clone()))
+                .collect(),
+        };
         Ok(Trial { seed: driven.seed, fuel: driven.fuel.unwrap_or(fuel), world, ..Trial::new(drive) })
     }
 }
