@@ -55,6 +55,12 @@ pub fn modules_in_components() -> Vec<(String, Vec<u8>)> {
     found
 }
 
+/// The modules of a package of the survey, `@scope/name@1.0.0`.
+#[track_caller]
+pub fn survey(package: &str) -> Vec<PathBuf> {
+    wasm_files(&folder("survey").join(package.trim_start_matches('@').replace('/', "_")))
+}
+
 /// The npm packages, installed: what a Node script resolves its imports in.
 #[track_caller]
 pub fn node_modules() -> PathBuf {

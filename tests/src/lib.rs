@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod back_ends;
 pub mod bench;
+pub mod beside;
 pub mod bodies;
 pub mod debug_info;
 pub mod features;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use wasmparser::WasmFeatures;
 use wasmtime::{Config, Engine, Instance, MemoryType, Module, SharedMemory, Store};
 use waspect_instrumenter::features_added;
+use waspect_tests::beside::beside;
 use waspect_tests::facts::Facts;
 use waspect_tests::host::Host;
 use waspect_tests::mock::Proof;
 use waspect_tests::subject::Subject;
 use waspect_tests::{counters, engine, features};
 use waspect_verify::trial::Trial;
-use waspect_verify::{Side, verify};
 
 /// What wasmparser can switch, but nobody proposed on its own: limits of embedders, halves of proposals.
 const NO_PROPOSALS: [&str; 4] = ["floats", "gc_types", "call_indirect_overlong", "bulk_memory_opt"];
@@ -112,18 +112,13 @@ fn stacks_that_are_switched_do_the_same() {
 
 /// Runs a module before and after; false where wasmtime refuses it before.
 fn does_the_same(engine: &Engine, name: &str, module: &[u8]) -> bool {
-    let Ok(original) = Side::compile(engine, module, module) else { return false };
-    let sides = Subject::in_every_mode().map(|subject| {
+    let outputs = Subject::in_every_mode().map(|subject| {
         let output = subject.prepare(module).unwrap_or_else(|error| panic!("{name}, {}: {error}", subject.name));
-        Side::compile(engine, module, &output).unwrap_or_else(|error| panic!("{name}, {}: {error:#}", subject.name))
+        (subject, output)
     });
-    let verdict =
-        verify(engine, &original, &sides, &Trial::exports(4)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let Some(verdict) = beside(engine, name, module, &outputs, &Trial::exports(4)) else { return false };
     assert!(verdict.before.calls.len() > 1, "{name}: nothing is called");
-    for ((subject, after), differences) in Subject::in_every_mode().iter().zip(&verdict.after).zip(&verdict.differences)
-    {
-        let differences: Vec<String> = differences.iter().map(ToString::to_string).collect();
-        assert!(differences.is_empty(), "{name}, {}:\n{}", subject.name, differences.join("\n"));
+    for ((subject, _), after) in outputs.iter().zip(&verdict.after) {
         assert!(!subject.has_hooks() || after.events > 0, "{name}, {}: no hook was called", subject.name);
     }
     true

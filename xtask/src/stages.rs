@@ -33,6 +33,7 @@ const NEEDS: &[(&str, &[&str])] = &[
     ("collector", &["targets", "guests", "backends", "clients"]),
     ("query", &["targets", "backends", "clients"]),
     ("oracle", &["targets", "modules", "guests", "observer"]),
+    ("survey", &["targets", "survey"]),
 ];
 
 /// All stages, in the order in which they run.

