@@ -1,11 +1,10 @@
 //! Follows the log, and keeps the index as far as the log is. It can begin anew at any time: all that the index says is in the log.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redb::{Builder, Database, DatabaseError, StorageError};
+use redb::Database;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -13,6 +12,7 @@ use tracing::warn;
 use super::digest::digest;
 use super::tables::{self, Facts, Request};
 use super::{Index, Open};
+use crate::database::{self, Trouble};
 use crate::entry::Entry;
 use crate::health::Health;
 use crate::log::{Log, Reader};
@@ -37,15 +37,6 @@ pub struct Follower {
     log: Log,
     health: Arc<Health>,
     end: CancellationToken,
-}
-
-/// Why an index cannot go on as it is.
-#[derive(Debug)]
-enum Trouble {
-    /// It has to be thrown away.
-    Damaged(String),
-    /// The disk fails: later.
-    Disk(String),
 }
 
 /// What is under way between one batch and the next.
@@ -94,7 +85,7 @@ impl Follower {
         let (path, segments, end) = (self.index.path().to_owned(), self.log.segments(), *self.log.end().borrow());
         let opened = spawn_blocking(move || -> Result<_, Trouble> {
             let new = !path.exists();
-            let database = open(&path)?;
+            let database = database::open(&path, CACHE_BYTES)?;
             let facts = match new {
                 true => tables::create(&database)?,
                 false => tables::facts(&database, &segments, end)?
@@ -190,37 +181,6 @@ impl Follower {
         tokio::select! {
             () = self.end.cancelled() => {}
             () = tokio::time::sleep(time) => {}
-        }
-    }
-}
-
-/// Opens a database, checked as a whole: a page that is damaged would be believed later.
-fn open(path: &Path) -> Result<Database, Trouble> {
-    let mut builder = Builder::new();
-    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
-    builder.create(path).map_err(|error| match error {
-        DatabaseError::Storage(StorageError::Io(error)) => io_trouble(&error),
-        // Of this process alone, which has a query under way: the directory is locked.
-        DatabaseError::DatabaseAlreadyOpen => Trouble::Disk(error.to_string()),
-        other => Trouble::Damaged(other.to_string()),
-    })
-}
-
-fn io_trouble(error: &io::Error) -> Trouble {
-    match error.kind() {
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
-            Trouble::Damaged(error.to_string())
-        }
-        _ => Trouble::Disk(error.to_string()),
-    }
-}
-
-impl From<redb::Error> for Trouble {
-    fn from(error: redb::Error) -> Trouble {
-        match error {
-            redb::Error::Io(error) => io_trouble(&error),
-            redb::Error::PreviousIo => Trouble::Disk(error.to_string()),
-            other => Trouble::Damaged(other.to_string()),
         }
     }
 }
