@@ -6,29 +6,36 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
 use crate::log::Log;
+use crate::metrics::Metrics;
+use crate::metrics::exposition::{Format, expose};
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Answers of `/metrics` that are made at once: one of many streams takes memory.
+const ANSWERS_MAX: usize = 1;
 
 #[derive(Clone)]
 struct Admin {
     log: Log,
     health: Arc<Health>,
+    metrics: Metrics,
+    answers: Arc<Semaphore>,
     end: CancellationToken,
 }
 
 /// The routes.
-pub fn routes(log: Log, health: Arc<Health>, end: CancellationToken) -> Router {
+pub fn routes(log: Log, health: Arc<Health>, metrics: Metrics, end: CancellationToken) -> Router {
+    let answers = Arc::new(Semaphore::new(ANSWERS_MAX));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(Admin { log, health, end })
+        .route("/metrics", get(exposed))
+        .with_state(Admin { log, health, metrics, answers, end })
 }
 
 /// Ready is who can acknowledge.
@@ -41,6 +48,13 @@ async fn ready(State(admin): State<Admin>) -> Response {
     }
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    ([(CONTENT_TYPE, OPEN_METRICS)], admin.health.open_metrics()).into_response()
+async fn exposed(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    let accept: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).collect();
+    let format = Format::of(&accept.join(","));
+    let _turn = admin.answers.acquire().await;
+    let made = tokio::task::spawn_blocking(move || expose(&admin.health, &admin.metrics, format)).await;
+    match made {
+        Ok(body) => ([(CONTENT_TYPE, format.content_type())], body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }

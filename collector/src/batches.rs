@@ -76,6 +76,11 @@ impl Batches {
         self.lock().insert(batch);
     }
 
+    /// All that are known, the oldest first.
+    pub fn all(&self) -> Vec<Batch> {
+        self.lock().order.iter().copied().collect()
+    }
+
     /// Learns the batches of the log, from a record on. What cannot be read is not known. Blocks for the disk.
     pub fn recall(&self, mut log: Reader) {
         while let Ok(Some(record)) = log.read() {

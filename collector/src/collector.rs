@@ -5,18 +5,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin;
-use crate::batches::{BATCHES_MAX, Batches};
+use crate::batches::Batches;
 use crate::config::{self, Config, Exporter};
-use crate::forward::{ConnectError, Forwarded, Forwarder};
+use crate::forward::{ConnectError, Forwarded, Forwarder, Sums};
 use crate::health::Health;
 use crate::index::{Follower, Index};
 use crate::intake::Intake;
 use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
+use crate::metrics;
 use crate::query::{self, Ask};
 use crate::receive::{self, Guard, Room, guarded};
 use crate::serve::{Limits, Server};
@@ -26,6 +28,9 @@ const ROOM_BYTES: usize = 64 << 20;
 
 /// The index's file in the store's directory.
 const INDEX: &str = "index.redb";
+
+/// What is kept of the streams there.
+const STREAMS: &str = "streams.redb";
 
 /// How often the log lets go of what is too old, though nothing comes in.
 const EXPIRE: Duration = Duration::from_secs(30);
@@ -111,18 +116,28 @@ impl Collector {
         let phases = Phases::default();
         let index = Index::new(&config.storage.directory.join(INDEX));
         let batches = Batches::default();
-        let (known, tail) = (batches.clone(), log.reader_at(log.end().borrow().saturating_sub(BATCHES_MAX as u64)));
         // Before anybody sends: a batch that is in the log must not be stored once more.
-        tokio::task::spawn_blocking(move || known.recall(tail))
-            .await
-            .map_err(|panic| StartError::Thread(panic.into()))?;
+        let summing = {
+            let (path, log, health) = (config.storage.directory.join(STREAMS), log.clone(), health.clone());
+            let (batches, phases) = (batches.clone(), phases.clone());
+            let open = move || metrics::Follower::open(&path, &log, &health, &batches, &phases.drain, &phases.stop);
+            tokio::task::spawn_blocking(open).await.map_err(|panic| StartError::Thread(panic.into()))?
+        };
 
         let forwarded = Forwarded::default();
         let forwarder =
             |name: &String| Forwarder::new(name, config, &log, &health, &forwarded, &phases.drain, &phases.stop);
+        let intake = Intake::new(log.clone(), health.clone(), batches);
         let forwarders: Vec<_> = config.exporters.keys().map(forwarder).collect::<Result<_, _>>()?;
+        let sums = |name: &String| {
+            let (metrics, phases) = (summing.metrics(), &phases);
+            Sums::new(name, config, (&metrics, &log, &health), (&phases.drain, &phases.stop))
+        };
+        let sums: Vec<_> = config.exporters.keys().map(sums).collect::<Result<_, _>>()?;
         let mut addresses = Vec::new();
-        for (place, server) in servers(config, &log, &index, &health, batches, &forwarded, &phases.end) {
+        let admin = admin::routes(log.clone(), health.clone(), summing.metrics(), phases.end.clone());
+        let ask = Ask::new(log.clone(), index.clone());
+        for (place, server) in servers(config, &health, intake, &forwarded, admin, ask) {
             let server = server.await.map_err(|(address, error)| StartError::Listen { place, address, error })?;
             addresses.push((place, server.address().map_err(StartError::Thread)?));
             phases.receiving.spawn(server.run(phases.end.clone(), phases.receiving.clone()));
@@ -133,6 +148,10 @@ impl Collector {
         }
         let follower = Follower::new(index, &log, &health, &phases.drain);
         phases.forwarding.spawn(follower.run());
+        phases.forwarding.spawn(summing.run());
+        for sums in sums.into_iter().flatten() {
+            phases.forwarding.spawn(sums.run());
+        }
         Ok(Collector { opened, addresses, log, health, phases })
     }
 
@@ -197,15 +216,13 @@ type Binding = std::pin::Pin<Box<dyn Future<Output = Result<Server, (SocketAddr,
 /// Where it listens.
 fn servers(
     config: &Config,
-    log: &Log,
-    index: &Index,
     health: &Arc<Health>,
-    batches: Batches,
+    intake: Intake,
     forwarded: &Forwarded,
-    end: &CancellationToken,
+    admin: Router,
+    ask: Ask,
 ) -> Vec<(&'static str, Binding)> {
     let room = Room::new(ROOM_BYTES);
-    let intake = Intake::new(log.clone(), health.clone(), batches);
     let bind = |address, access: crate::config::Access, streams, router| -> Binding {
         let router = guarded(router, Guard::new(&access, &config.extensions));
         let health = health.clone();
@@ -223,9 +240,7 @@ fn servers(
         let router = receive::http(http, intake.clone(), room.clone());
         servers.push(("receivers.otlp.protocols.http", bind(http.endpoint, http.access(), 100, router)));
     }
-    let router = admin::routes(log.clone(), health.clone(), end.clone());
-    let ask = Ask::new(log.clone(), index.clone());
-    let router = router.merge(query::routes(ask.clone()));
+    let router = admin.merge(query::routes(ask.clone()));
     servers.push(("query", bind(config.query.endpoint, config.query.access(), 100, router)));
     let storage = &config.remote_storage;
     let router = receive::storage(storage, intake.without(forwarded.clone()), room).merge(query::storage::routes(ask));

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::prometheus_protobuf::{self, prometheus_data_model::MetricFamily};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -34,6 +35,14 @@ pub struct Health {
     behind: Gauges,
     index_behind: Gauges,
     index_rebuilds: Counters,
+    streams: Gauges,
+    streams_memory: Gauges,
+    streams_hidden: Gauges,
+    streams_behind: Gauges,
+    streams_overflowed: Counters,
+    streams_dropped: Counters,
+    streams_lost: Counters,
+    streams_rebuilds: Counters,
 }
 
 impl Health {
@@ -55,6 +64,14 @@ impl Health {
             behind: register(&mut registry, &collector::WASPECT_COLLECTOR_FORWARD_BEHIND),
             index_behind: register(&mut registry, &collector::WASPECT_COLLECTOR_INDEX_BEHIND),
             index_rebuilds: register(&mut registry, &collector::WASPECT_COLLECTOR_INDEX_REBUILDS),
+            streams: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_ACTIVE),
+            streams_memory: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_MEMORY),
+            streams_hidden: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_HIDDEN),
+            streams_behind: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_BEHIND),
+            streams_overflowed: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_OVERFLOWED),
+            streams_dropped: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_DROPPED),
+            streams_lost: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_LOST),
+            streams_rebuilds: register(&mut registry, &collector::WASPECT_COLLECTOR_STREAMS_REBUILDS),
             registry,
         };
         // A series that is there from the start makes its first increase visible.
@@ -83,7 +100,7 @@ impl Health {
 
     /// A request that was not acknowledged.
     pub fn refused(&self, reason: &str) {
-        self.refused.get_or_create(&vec![(label(attribute::WASPECT_DROP_REASON), reason.to_owned())]).inc();
+        self.refused.get_or_create(&because(reason)).inc();
     }
 
     /// So many connections more, or fewer, are open.
@@ -106,16 +123,58 @@ impl Health {
         self.index_rebuilds.get_or_create(&Labels::new()).inc();
     }
 
+    /// So many streams there are, in so many bytes of memory.
+    pub fn streams(&self, streams: usize, bytes: usize) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.streams.get_or_create(&Labels::new()).set(number(streams));
+        self.streams_memory.get_or_create(&Labels::new()).set(number(bytes));
+    }
+
+    /// So many streams are not on `/metrics`.
+    pub fn streams_hidden(&self, streams: u64) {
+        self.streams_hidden.get_or_create(&Labels::new()).set(i64::try_from(streams).unwrap_or(i64::MAX));
+    }
+
+    /// Requests that are yet to be added up.
+    pub fn streams_behind(&self, records: u64) {
+        self.streams_behind.get_or_create(&Labels::new()).set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// A point is in the series of what is beyond a limit.
+    pub fn streams_overflowed(&self) {
+        self.streams_overflowed.get_or_create(&Labels::new()).inc();
+    }
+
+    /// A point is in no stream.
+    pub fn streams_dropped(&self, reason: &str) {
+        self.streams_dropped.get_or_create(&because(reason)).inc();
+    }
+
+    /// Requests that were never added up.
+    pub fn streams_lost(&self, reason: &str, records: u64) {
+        self.streams_lost.get_or_create(&because(reason)).inc_by(records);
+    }
+
+    /// What was kept of the streams was thrown away.
+    pub fn streams_rebuilt(&self) {
+        self.streams_rebuilds.get_or_create(&Labels::new()).inc();
+    }
+
     /// The counters of one exporter.
     pub fn exporter(&self, name: &str) -> ExporterHealth<'_> {
         ExporterHealth { health: self, exporter: (label(attribute::WASPECT_EXPORTER), name.to_owned()) }
     }
 
-    /// All of it, in the text form of OpenMetrics.
+    /// All of it in the text form of OpenMetrics, without its end.
     pub fn open_metrics(&self) -> String {
         let mut out = String::new();
-        text::encode(&mut out, &self.registry).expect("a string takes everything");
+        text::encode_registry(&mut out, &self.registry).expect("a string takes everything");
         out
+    }
+
+    /// The same as Prometheus' protocol buffers have it.
+    pub fn protobuf(&self) -> Vec<MetricFamily> {
+        prometheus_protobuf::encode(&self.registry).expect("a vector takes everything")
     }
 }
 
@@ -154,12 +213,16 @@ impl ExporterHealth<'_> {
     }
 
     fn with(&self, reason: &str) -> Labels {
-        vec![self.exporter.clone(), (label(attribute::WASPECT_DROP_REASON), reason.to_owned())]
+        [vec![self.exporter.clone()], because(reason)].concat()
     }
 }
 
 fn of(signal: Signal) -> Labels {
     vec![(label(attribute::WASPECT_SIGNAL), signal.name().to_owned())]
+}
+
+fn because(reason: &str) -> Labels {
+    vec![(label(attribute::WASPECT_DROP_REASON), reason.to_owned())]
 }
 
 fn register<M: Metric + Clone + Default>(registry: &mut Registry, metric: &semconv::Metric) -> M {

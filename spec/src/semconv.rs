@@ -726,6 +726,86 @@ pub mod collector {
         double: false,
     };
 
+    /// Streams: sets of attributes of metrics, over all senders. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_ACTIVE: Metric = Metric {
+        name: "waspect.collector.streams.active",
+        unit: "{stream}",
+        description: "Streams: sets of attributes of metrics, over all senders.",
+        instrument: Instrument::Gauge,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Memory that they take. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_MEMORY: Metric = Metric {
+        name: "waspect.collector.streams.memory",
+        unit: "By",
+        description: "Memory that they take.",
+        instrument: Instrument::Gauge,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Streams that `/metrics` leaves out: Prometheus could not tell them from others. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_HIDDEN: Metric = Metric {
+        name: "waspect.collector.streams.hidden",
+        unit: "{stream}",
+        description: "Streams that `/metrics` leaves out: Prometheus could not tell them from others.",
+        instrument: Instrument::Gauge,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Requests in the log that are yet to be added up. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_BEHIND: Metric = Metric {
+        name: "waspect.collector.streams.behind",
+        unit: "{record}",
+        description: "Requests in the log that are yet to be added up.",
+        instrument: Instrument::Gauge,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Data points in the series of what is beyond a limit. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_OVERFLOWED: Metric = Metric {
+        name: "waspect.collector.streams.overflowed",
+        unit: "{item}",
+        description: "Data points in the series of what is beyond a limit.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Data points in no stream, by reason. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_DROPPED: Metric = Metric {
+        name: "waspect.collector.streams.dropped",
+        unit: "{item}",
+        description: "Data points in no stream, by reason.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Requests that were never added up, by reason: too old, or damaged. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_LOST: Metric = Metric {
+        name: "waspect.collector.streams.lost",
+        unit: "{record}",
+        description: "Requests that were never added up, by reason: too old, or damaged.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
+    /// Times that what was kept of streams was thrown away, and made again. (development)
+    pub const WASPECT_COLLECTOR_STREAMS_REBUILDS: Metric = Metric {
+        name: "waspect.collector.streams.rebuilds",
+        unit: "{rebuild}",
+        description: "Times that what was kept of streams was thrown away, and made again.",
+        instrument: Instrument::Counter,
+        key: Key::Collector,
+        double: false,
+    };
+
     /// Every metric, in the order of the file.
     pub const ALL: &[Metric] = &[
         WASPECT_COLLECTOR_ACCEPTED,
@@ -745,6 +825,14 @@ pub mod collector {
         WASPECT_COLLECTOR_FORWARD_BEHIND,
         WASPECT_COLLECTOR_INDEX_BEHIND,
         WASPECT_COLLECTOR_INDEX_REBUILDS,
+        WASPECT_COLLECTOR_STREAMS_ACTIVE,
+        WASPECT_COLLECTOR_STREAMS_MEMORY,
+        WASPECT_COLLECTOR_STREAMS_HIDDEN,
+        WASPECT_COLLECTOR_STREAMS_BEHIND,
+        WASPECT_COLLECTOR_STREAMS_OVERFLOWED,
+        WASPECT_COLLECTOR_STREAMS_DROPPED,
+        WASPECT_COLLECTOR_STREAMS_LOST,
+        WASPECT_COLLECTOR_STREAMS_REBUILDS,
     ];
 }
 

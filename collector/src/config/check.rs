@@ -176,8 +176,12 @@ fn check_exporter(name: &str, exporter: &Exporter) -> Result<(), ConfigError> {
             "it must be between 0 and 1",
         ));
     }
-    if retry.initial_interval.is_zero() || exporter.timeout.is_zero() {
-        let which = if exporter.timeout.is_zero() { "timeout" } else { "retry_on_failure.initial_interval" };
+    let zero = [
+        ("timeout", exporter.timeout),
+        ("retry_on_failure.initial_interval", retry.initial_interval),
+        ("metrics_interval", exporter.metrics_interval),
+    ];
+    if let Some((which, _)) = zero.iter().find(|(_, time)| time.is_zero()) {
         return Err(ConfigError::at(format!("{place}.{which}"), "it must be more than 0"));
     }
     for (header, value) in &exporter.headers {

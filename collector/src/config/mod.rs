@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::otlp::Signal;
 pub(crate) use check::is_http;
 pub use endpoint::Access;
 use endpoint::endpoint;
@@ -40,6 +41,14 @@ pub struct Config {
     pub remote_storage: RemoteStorage,
     /// Which exporter gets what.
     pub service: Service,
+}
+
+impl Config {
+    /// Whether an exporter gets a signal.
+    pub fn takes(&self, exporter: &str, signal: Signal) -> bool {
+        let pipeline = self.service.pipelines.get(signal.name());
+        pipeline.is_none_or(|pipeline| pipeline.exporters.iter().any(|name| name == exporter))
+    }
 }
 
 /// Where telemetry comes in.
@@ -218,10 +227,31 @@ pub struct Exporter {
     /// What happens when the store is full of what this exporter has not sent.
     #[serde(default)]
     pub on_full: OnFull,
+    /// What becomes of metrics that senders tell in deltas.
+    #[serde(default)]
+    pub metrics_temporality: Temporality,
+    /// How often what is added up is sent.
+    #[serde(default = "ten_seconds", with = "values::duration")]
+    pub metrics_interval: Duration,
 }
 
 const fn five_seconds() -> Duration {
     Duration::from_secs(5)
+}
+
+const fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
+}
+
+/// What becomes of metrics that senders tell in deltas.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Temporality {
+    /// They go on added up over all senders of a service.
+    #[default]
+    Cumulative,
+    /// They go on as they came.
+    AsReceived,
 }
 
 /// What compresses requests.

@@ -3,9 +3,11 @@
 //! The log is the queue: what an endpoint has not taken waits on disk, through restarts. Only two things end the wait for a yes: the
 //! endpoint refuses for good, or the log lets go of the request; both are counted.
 
+mod deltas;
 mod forwarded;
 mod report;
 mod retry;
+mod sums;
 mod transport;
 
 use std::collections::BTreeSet;
@@ -15,16 +17,17 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Exporter};
+use crate::config::{Config, Exporter, Temporality};
 use crate::entry::Entry;
 use crate::health::{ExporterHealth, Health};
 use crate::log::{Log, Reader, Record};
-use crate::otlp::Signal;
+use crate::otlp::{Signal, inspect};
 use report::Report;
 use retry::wait;
 use transport::{Transport, Verdict};
 
 pub use forwarded::Forwarded;
+pub use sums::Sums;
 pub use transport::ConnectError;
 
 /// Records that are read at once, as long as they are short.
@@ -68,10 +71,7 @@ impl Forwarder {
         stop: &CancellationToken,
     ) -> Result<Forwarder, ConnectError> {
         let exporter = config.exporters[name].clone();
-        let takes = |signal: &Signal| {
-            let pipeline = config.service.pipelines.get(signal.name());
-            pipeline.is_none_or(|pipeline| pipeline.exporters.iter().any(|exporter| exporter == name))
-        };
+        let takes = |signal: &Signal| config.takes(name, *signal);
         Ok(Forwarder {
             transport: Transport::new(name, &exporter)?,
             name: name.to_owned(),
@@ -162,8 +162,8 @@ impl Forwarder {
         if !self.signals.contains(&entry.signal) {
             return Ok(());
         }
-        let items = u64::from(entry.items);
-        let request = match entry.protobuf() {
+        let mut items = u64::from(entry.items);
+        let mut request = match entry.protobuf() {
             Ok(request) => request,
             Err(why) => {
                 self.drop_items("malformed", items, &why);
@@ -172,6 +172,13 @@ impl Forwarder {
         };
         if entry.signal == Signal::Traces {
             self.forwarded.add(&request);
+        }
+        if entry.signal == Signal::Metrics && self.exporter.metrics_temporality == Temporality::Cumulative {
+            let Some(left) = deltas::without(&request) else { return Ok(()) };
+            if left.len() != request.len() {
+                items = inspect(Signal::Metrics, &left).map_or(0, |summary| summary.items);
+                request = left;
+            }
         }
         let start = Instant::now();
         for attempt in 1.. {

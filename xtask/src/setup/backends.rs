@@ -5,7 +5,8 @@ use anyhow::Result;
 use super::go;
 
 /// A folder of `tests/backends`, which is also the program's name, and the package to build in it.
-const BACK_ENDS: &[(&str, &str)] = &[("otelcol", "."), ("jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger")];
+const BACK_ENDS: &[(&str, &str)] =
+    &[("otelcol", "."), ("exposition", "."), ("jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger")];
 
 /// Builds those that are not built yet. From nothing it takes minutes, most of them Jaeger's.
 pub fn set_up() -> Result<()> {

@@ -41,7 +41,11 @@ pub const PARTS: &[Part] = &[
     Part { name: "runtimes", what: "fetch Node, Deno, Bun and Chromium, pinned", run: packages::runtimes },
     Part { name: "observer", what: "build wazero as an observer of modules that nobody rewrote", run: go::observer },
     Part { name: "backends", what: "build Jaeger and an OpenTelemetry Collector (minutes)", run: backends::set_up },
-    Part { name: "clients", what: "install OpenTelemetry's SDK for Python", run: clients::set_up },
+    Part {
+        name: "clients",
+        what: "install OpenTelemetry's SDK for Python, and Prometheus' parser",
+        run: clients::set_up,
+    },
     Part { name: "baselines", what: "fetch what the benches measure against: wasm-tools", run: baselines::set_up },
 ];
 
