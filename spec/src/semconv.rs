@@ -59,6 +59,8 @@ pub enum Key {
     Pipeline,
     /// A part of the collector: `waspect.signal`, `waspect.exporter` and `waspect.drop.reason`, those that apply.
     Collector,
+    /// Spans of others: `service.name`, `span.name`, `span.kind`, `status.code`.
+    Span,
 }
 
 /// Names of attributes.
@@ -117,6 +119,12 @@ pub mod attribute {
     pub const TELEMETRY_SDK_LANGUAGE: &str = "telemetry.sdk.language";
     /// Version of Waspect. Type: string. (stable)
     pub const TELEMETRY_SDK_VERSION: &str = "telemetry.sdk.version";
+    /// On metrics that are derived from spans: their name. Type: string. (development)
+    pub const SPAN_NAME: &str = "span.name";
+    /// Likewise: their kind, `SPAN_KIND_SERVER` and its like. Type: string. (development)
+    pub const SPAN_KIND: &str = "span.kind";
+    /// Likewise: the code of their status, `STATUS_CODE_ERROR` and its like. Type: string. (development)
+    pub const STATUS_CODE: &str = "status.code";
 }
 
 /// Names of span events.
@@ -834,6 +842,34 @@ pub mod collector {
         WASPECT_COLLECTOR_STREAMS_LOST,
         WASPECT_COLLECTOR_STREAMS_REBUILDS,
     ];
+}
+
+/// The metrics that the collector derives from spans of others.
+pub mod span_metric {
+    use super::{Instrument, Key, Metric};
+
+    /// Spans of scopes other than `waspect`, by service, name, kind and status. (development)
+    pub const TRACES_SPAN_METRICS_CALLS: Metric = Metric {
+        name: "traces.span.metrics.calls",
+        unit: "",
+        description: "Spans of scopes other than `waspect`, by service, name, kind and status.",
+        instrument: Instrument::Counter,
+        key: Key::Span,
+        double: false,
+    };
+
+    /// Their durations. (development)
+    pub const TRACES_SPAN_METRICS_DURATION: Metric = Metric {
+        name: "traces.span.metrics.duration",
+        unit: "s",
+        description: "Their durations.",
+        instrument: Instrument::Histogram,
+        key: Key::Span,
+        double: true,
+    };
+
+    /// Every metric, in the order of the file.
+    pub const ALL: &[Metric] = &[TRACES_SPAN_METRICS_CALLS, TRACES_SPAN_METRICS_DURATION];
 }
 
 /// Why something was dropped or refused (rule D1).

@@ -21,11 +21,11 @@ fn generated_code_is_up_to_date() {
 
 #[test]
 fn names_are_unique_and_no_metric_is_a_namespace_of_another() {
-    for kind in ["attribute", "event", "metric", "pipeline", "collector", "drop"] {
+    for kind in ["attribute", "event", "metric", "pipeline", "collector", "span_metric", "drop"] {
         let truth: Table = include_str!("../semconv.toml").parse().unwrap();
         let names: Vec<&str> = entries(&truth, kind).map(|entry| text(entry, "name")).collect();
         assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len(), "{kind}: a name twice");
-        if ["metric", "pipeline", "collector"].contains(&kind) {
+        if ["metric", "pipeline", "collector", "span_metric"].contains(&kind) {
             for name in &names {
                 let namespace = format!("{name}.");
                 assert!(!names.iter().any(|other| other.starts_with(&namespace)), "{name} is also a namespace");
@@ -62,6 +62,7 @@ fn generate(truth: &Table) -> String {
     metrics(&mut out, truth, "metric", "The metrics.");
     metrics(&mut out, truth, "pipeline", "The metrics of the export pipeline.");
     metrics(&mut out, truth, "collector", "The metrics of the collector's own health.");
+    metrics(&mut out, truth, "span_metric", "The metrics that the collector derives from spans of others.");
     drop_reasons(&mut out, truth);
     out
 }
@@ -80,11 +81,14 @@ fn metrics(out: &mut String, truth: &Table, kind: &str, doc: &str) {
         line(out, format!("        key: Key::{},", variant(text(entry, "key"))));
         line(out, format!("        double: {double},\n    }};"));
     }
-    out.push_str("\n    /// Every metric, in the order of the file.\n    pub const ALL: &[Metric] = &[\n");
-    for entry in entries(truth, kind) {
-        line(out, format!("        {},", constant(text(entry, "name"))));
+    let names: Vec<_> = entries(truth, kind).map(|entry| constant(text(entry, "name"))).collect();
+    out.push_str("\n    /// Every metric, in the order of the file.\n");
+    // As rustfmt has it: in a line where they fit.
+    match format!("    pub const ALL: &[Metric] = &[{}];", names.join(", ")) {
+        all if all.len() <= 120 => line(out, all),
+        _ => line(out, format!("    pub const ALL: &[Metric] = &[\n        {},\n    ];", names.join(",\n        "))),
     }
-    out.push_str("    ];\n}\n");
+    out.push_str("}\n");
 }
 
 fn drop_reasons(out: &mut String, truth: &Table) {

@@ -159,6 +159,86 @@ fn deltas_of_the_python_sdk_are_one_stream_for_readers_and_an_upstream() {
     }
 }
 
+/// The points of metrics derived from spans, of one scope: attributes and figures, the last of each.
+fn derived(points: &[String], scope: &str) -> BTreeMap<String, String> {
+    let mut last = BTreeMap::new();
+    for point in points.iter().filter(|point| point.starts_with("traces.span.metrics.") && point.contains(scope)) {
+        let name = point.split(' ').next().expect("it has a name");
+        let mut attributes: Vec<_> = field_list(point, "attributes:[").split("{key:").collect();
+        attributes.iter_mut().for_each(|attribute| *attribute = attribute.trim_end_matches(','));
+        attributes.sort_unstable();
+        let attributes = attributes.join(" ");
+        let figure = |figure: &str, ends: &[char]| {
+            let rest = point.rsplit_once(figure).map_or("", |(_, rest)| rest);
+            rest.split(ends).next().unwrap_or_default().to_owned()
+        };
+        let [calls, count] = ["asInt:", "count:"].map(|name| figure(name, &[',', '}']));
+        let [buckets, bounds] = ["bucketCounts:[", "explicitBounds:["].map(|name| figure(name, &[']']));
+        // Which of two is added first shows in the last digit.
+        let sum: f64 = figure("sum:", &[',', '}']).parse().unwrap_or_default();
+        let figures = format!("{calls} {count} {sum:.12} {buckets} {bounds}");
+        let time: u64 = field(point, ",timeUnixNano:").parse().expect("a number");
+        let entry = last.entry(format!("{name} {attributes}")).or_insert((0, String::new()));
+        if time >= entry.0 {
+            *entry = (time, figures);
+        }
+    }
+    last.into_iter().map(|(series, (_, figures))| (series, figures)).collect()
+}
+
+/// The list that follows, in the last place where it does.
+fn field_list<'p>(point: &'p str, before: &str) -> &'p str {
+    point.rsplit_once(before).expect("it is there").1.split(']').next().expect("a list ends")
+}
+
+#[test]
+fn metrics_of_spans_equal_those_of_the_spanmetrics_connector() {
+    let upstream = Collector::deriving();
+    let store = tempfile::tempdir().expect("a folder can be made");
+    let exporters = format!("{{otlphttp: {{endpoint: {:?}, metrics_interval: 100ms}}}}", upstream.http_url());
+    let collect = Collect::start(store.path(), &exporters);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/spans.py");
+    for service in ["shop", "till"] {
+        let output = Command::new(assets::python()).args([script, "http", &collect.http_url(), service, "40"]).output();
+        let output = output.expect("Python can be started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let start = Instant::now();
+    let (ours, theirs) = loop {
+        let points = upstream.received().points;
+        let both = (derived(&points, "name:waspect.collector"), derived(&points, "name:spanmetricsconnector"));
+        // Of calls the first figure is a count, of durations the second; where it is 0 JSON leaves it out.
+        let counted = |figures: &BTreeMap<String, String>| -> u64 {
+            let counts =
+                figures.values().map(|figures| figures.split(' ').take(2).find_map(|count| count.parse().ok()));
+            counts.map(|count: Option<u64>| count.unwrap_or(0)).sum()
+        };
+        if counted(&both.0) == 2 * 160 && counted(&both.1) == 2 * 160 {
+            break both;
+        }
+        assert!(start.elapsed() < SUM_MAX, "{both:?}");
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(
+        ours.len(),
+        2 * 2 * (40 + 2),
+        "calls and durations, of 40 names and one with two statuses, of 2 services"
+    );
+    for (series, figures) in &ours {
+        assert_eq!(Some(figures), theirs.get(series), "{series}");
+    }
+    assert_eq!(ours.len(), theirs.len());
+    let samples = read(&collect);
+    let inner = [("job", "shop"), ("span_name", "inner"), ("status_code", "STATUS_CODE_ERROR")];
+    assert_eq!(total(&samples, "traces_span_metrics_calls_total", &inner), 20.0);
+    let calls =
+        samples.iter().find(|sample| sample.is("traces_span_metrics_calls_total", &inner)).expect("it is shown");
+    assert_eq!(calls.line["exemplar"]["labels"]["trace_id"].as_str().map(str::len), Some(32), "it leads to a trace");
+    collect.finish();
+    upstream.finish();
+    println!("{} series of 160 spans: as the connector has them", ours.len());
+}
+
 /// What follows a word in a point's canonical form.
 #[track_caller]
 fn field<'p>(point: &'p str, before: &str) -> &'p str {

@@ -9,10 +9,9 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::Metrics;
-use super::reading::read;
 use super::state::{At, Outcome, State};
 use super::tables::{self, Kept, Update};
+use super::{Metrics, reading, spans};
 use crate::batches::{BATCHES_MAX, Batch, Batches};
 use crate::database::{self, Trouble};
 use crate::entry::Entry;
@@ -204,15 +203,18 @@ impl Follower {
         for (sequence, entry) in entries {
             self.at.batches.extend(entry.batch);
             let at = At { sequence, received_unix_ms: entry.received_unix_ms };
-            if entry.signal == Signal::Metrics {
-                // It was checked when it was received; what cannot be read now is not there.
-                let Ok(request) = entry.protobuf() else { continue };
-                read(&mut state, &request, at, &mut |outcome| match outcome {
-                    Outcome::Kept => {}
-                    Outcome::Spilled => self.health.streams_overflowed(),
-                    Outcome::Dropped(reason) => self.health.streams_dropped(reason),
-                });
-            }
+            let read = match entry.signal {
+                Signal::Metrics => reading::read,
+                Signal::Traces => spans::read,
+                Signal::Logs => continue,
+            };
+            // It was checked when it was received; what cannot be read now is not there.
+            let Ok(request) = entry.protobuf() else { continue };
+            read(&mut state, &request, at, &mut |outcome| match outcome {
+                Outcome::Kept => {}
+                Outcome::Spilled => self.health.streams_overflowed(),
+                Outcome::Dropped(reason) => self.health.streams_dropped(reason),
+            });
             state.sweep(at.received_unix_ms);
         }
         self.health.streams(state.streams(), state.bytes());

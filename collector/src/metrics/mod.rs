@@ -10,6 +10,7 @@
 //!
 //! - [`identity`], [`point`], [`exponential`]: what one stream is, and what a sum of two points is. Pure.
 //! - [`state`], [`limits`], [`reading`]: all streams, and how a request gets into them. No clock, no disk.
+//! - [`spans`]: what is derived from the spans of others.
 //! - [`tables`], [`follower`]: the disk, and who reads the log.
 //! - [`exposition`]: `/metrics`. [`request`]: OTLP, for exporters.
 
@@ -21,6 +22,7 @@ mod limits;
 mod point;
 mod reading;
 mod request;
+mod spans;
 mod state;
 mod tables;
 

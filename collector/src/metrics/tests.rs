@@ -33,7 +33,7 @@ pub(super) const NOW_MS: u64 = 1_790_000_000_000;
 pub(super) const DELTA: i32 = 1;
 pub(super) const CUMULATIVE: i32 = 2;
 
-fn attribute(key: &str, value: &str) -> KeyValue {
+pub(super) fn attribute(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(any_value::Value::StringValue(value.into())) });
     KeyValue { key: key.into(), value, ..KeyValue::default() }
 }
@@ -74,7 +74,7 @@ pub(super) fn take(state: &mut State, request: &ExportMetricsServiceRequest, rec
 }
 
 /// All values of integers: service, metric, attributes by name.
-fn values(state: &State) -> BTreeMap<(String, String, String), i64> {
+pub(super) fn values(state: &State) -> BTreeMap<(String, String, String), i64> {
     let mut values = BTreeMap::new();
     for (_, metric) in state.metrics() {
         for (set, stream) in &metric.streams {

@@ -24,9 +24,18 @@ pub struct Collector {
 impl Collector {
     /// Starts a Collector that listens for OTLP on the loopback.
     pub fn listen() -> Collector {
+        Collector::listening(false)
+    }
+
+    /// The same, and it derives metrics from spans.
+    pub fn deriving() -> Collector {
+        Collector::listening(true)
+    }
+
+    fn listening(derives: bool) -> Collector {
         let mut server = Server::start(&assets::back_end("otelcol"), |folder| {
             let any = "{endpoint: \"127.0.0.1:0\"}";
-            configuration(folder, &format!("otlp: {{protocols: {{grpc: {any}, http: {any}}}}}"), "otlp")
+            configuration(folder, &format!("otlp: {{protocols: {{grpc: {any}, http: {any}}}}}"), "otlp", derives)
         });
         let ports = ["Starting GRPC server", "Starting HTTP server"].map(|message| {
             server.wait_for(message, |line| {
@@ -45,7 +54,7 @@ impl Collector {
                 "otlp_json_file: {{include: [{:?}], start_at: beginning, include_file_name: false}}",
                 file.display().to_string()
             );
-            configuration(folder, &receiver, "otlp_json_file")
+            configuration(folder, &receiver, "otlp_json_file", false)
         });
         Collector { server, ports: Vec::new() }
     }
@@ -72,15 +81,20 @@ impl Collector {
         }
         let start = Instant::now();
         loop {
-            let text = fs::read_to_string(self.server.folder().join(RECEIVED)).unwrap_or_default();
-            let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-            let written = Telemetry::parse(whole);
+            let written = self.received();
             if written.spans.len() as u64 >= spans && written.points.len() as u64 >= points {
                 return;
             }
             assert!(start.elapsed() < SILENCE_MAX, "the Collector does not write what it told of");
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// All that it has written by now.
+    pub fn received(&self) -> Telemetry {
+        let text = fs::read_to_string(self.server.folder().join(RECEIVED)).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        Telemetry::parse(whole)
     }
 
     /// Ends the Collector, and gives all that it had received.
@@ -92,13 +106,22 @@ impl Collector {
     }
 }
 
-fn configuration(folder: &Path, receiver: &str, name: &str) -> String {
+/// `derives`: it also writes the metrics that its spanmetrics connector derives.
+fn configuration(folder: &Path, receiver: &str, name: &str, derives: bool) -> String {
+    let (connectors, derive, derived) = match derives {
+        true => (
+            "connectors: {spanmetrics: {metrics_flush_interval: 200ms, histogram: {unit: s}, exclude_dimensions: [collector.instance.id]}}\n",
+            ", spanmetrics",
+            "    metrics/derived: {receivers: [spanmetrics], exporters: [file]}\n",
+        ),
+        false => ("", "", ""),
+    };
     let received = folder.join(RECEIVED).display().to_string();
     format!(
-        "receivers:\n  {receiver}\nexporters:\n  file: {{path: {received:?}, flush_interval: 20ms}}\n  debug: {{sampling_initial: 1000000}}\nservice:\n  \
+        "{connectors}receivers:\n  {receiver}\nexporters:\n  file: {{path: {received:?}, flush_interval: 20ms}}\n  debug: {{sampling_initial: 1000000}}\nservice:\n  \
          telemetry: {{metrics: {{level: none}}, logs: {{encoding: json}}}}\n  pipelines:\n    \
-         traces: {{receivers: [{name}], exporters: [file, debug]}}\n    \
-         metrics: {{receivers: [{name}], exporters: [file, debug]}}\n"
+         traces: {{receivers: [{name}], exporters: [file, debug{derive}]}}\n    \
+         metrics: {{receivers: [{name}], exporters: [file, debug]}}\n{derived}"
     )
 }
 
