@@ -24,7 +24,9 @@ pub fn set_up() -> Result<()> {
         let text = fs::read_to_string(&list).with_context(|| format!("cannot read {}", list.display()))?;
         for (package, integrity) in text.lines().filter_map(|line| line.split_once(' ')) {
             let folder = folder(package);
-            stamp::once(&stem(package), integrity, &[], &[folder.clone()], || fetch(package, integrity, &folder))?;
+            stamp::once(&stem(package), integrity, &[], std::slice::from_ref(&folder), || {
+                fetch(package, integrity, &folder)
+            })?;
         }
     }
     Ok(())
