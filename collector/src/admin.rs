@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::health::Health;
+use crate::intake::now_unix_ms;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::metrics::exposition::{Format, expose};
@@ -52,7 +53,7 @@ async fn exposed(State(admin): State<Admin>, headers: HeaderMap) -> Response {
     let accept: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).collect();
     let format = Format::of(&accept.join(","));
     let _turn = admin.answers.acquire().await;
-    let made = tokio::task::spawn_blocking(move || expose(&admin.health, &admin.metrics, format)).await;
+    let made = tokio::task::spawn_blocking(move || expose(&admin.health, &admin.metrics, format, now_unix_ms())).await;
     match made {
         Ok(body) => ([(CONTENT_TYPE, format.content_type())], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

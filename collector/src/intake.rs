@@ -172,7 +172,8 @@ fn unavailable(message: String) -> Refusal {
     Refusal::Unavailable { after: Duration::from_secs(2), message }
 }
 
-fn now_unix_ms() -> u64 {
+/// The time of the system's clock.
+pub fn now_unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -19,6 +19,9 @@ use crate::otlp::Signal;
 /// How often all of it is sent: what is not heard of for five minutes is gone, for Prometheus.
 const ALL: Duration = Duration::from_secs(60);
 
+/// How long an endpoint is left alone that refuses them for good and never took any: it takes no metrics, as Jaeger does.
+const REST: Duration = Duration::from_secs(60 * 60);
+
 /// One endpoint and its sums.
 pub struct Sums {
     name: String,
@@ -36,6 +39,10 @@ pub struct Sums {
     since: u64,
     /// When all was sent.
     all: Option<Instant>,
+    /// The endpoint took some.
+    taken: bool,
+    /// Until then nothing is sent.
+    rests: Option<Instant>,
 }
 
 impl Sums {
@@ -62,6 +69,8 @@ impl Sums {
             stop: stop.clone(),
             since: 0,
             all: None,
+            taken: false,
+            rests: None,
         }))
     }
 
@@ -91,6 +100,9 @@ impl Sums {
     }
 
     async fn send_changed(&mut self) {
+        if self.rests.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
         let all = self.all.is_none_or(|sent| sent.elapsed() >= ALL);
         let since = if all { 0 } else { self.since };
         let Some((mut walk, next)) = self.metrics.walk(since, now_unix_ns()) else { return };
@@ -120,6 +132,7 @@ impl Sums {
         });
         match verdict {
             Verdict::Taken { rejected, why } => {
+                self.taken = true;
                 let rejected = rejected.min(request.items);
                 self.health().sent(Signal::Metrics, request.items - rejected);
                 match rejected {
@@ -127,7 +140,13 @@ impl Sums {
                     _ => self.drop_items("rejected", rejected, &why),
                 }
             }
-            Verdict::Refused { why } => self.drop_items("refused", request.items, &why),
+            Verdict::Refused { why } => {
+                self.drop_items("refused", request.items, &why);
+                if !self.taken {
+                    self.rests = Some(Instant::now() + REST);
+                    return false;
+                }
+            }
             Verdict::Later { why, .. } => {
                 self.report.waits(&why);
                 self.health().retried();

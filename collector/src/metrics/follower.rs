@@ -248,6 +248,12 @@ impl Follower {
         }
     }
 
+    /// As if writing had failed.
+    #[cfg(test)]
+    pub(super) fn forget_database(&mut self) {
+        (self.at.database, self.at.whole) = (None, true);
+    }
+
     /// The database, opened again after trouble.
     fn database(&mut self) -> Option<Arc<Database>> {
         if self.at.database.is_none() {

@@ -343,3 +343,31 @@ async fn a_crash_at_any_moment_counts_nothing_twice_and_leaves_nothing_out() {
     }
     println!("{lives} lives, {} batches, {} streams: every sum is exact", taken.len(), expected.len());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_takes_nothing_for_a_while_costs_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("metrics");
+    let mut running = Running::start(directory.path());
+    running.append(&deltas("s", "kept", 1), Some(Batch(1))).await;
+    running.follower.read();
+    running.follower.keep();
+    // The file is gone, and another thing is in its place.
+    std::fs::remove_file(&file).unwrap();
+    running.follower.forget_database();
+    std::fs::create_dir(&file).unwrap();
+    running.append(&deltas("s", "meanwhile", 2), Some(Batch(2))).await;
+    running.follower.read();
+    running.follower.keep();
+    std::fs::remove_dir(&file).unwrap();
+    running.append(&deltas("s", "after", 3), Some(Batch(3))).await;
+    running.follower.read();
+    running.follower.keep();
+    let expected = running.values();
+    assert_eq!(expected.len(), 9);
+    running.log.close().await.unwrap();
+    drop(running);
+    let running = Running::start(directory.path());
+    assert_eq!(running.values(), expected, "all of it was kept, and nothing is read again");
+    running.log.close().await.unwrap();
+}

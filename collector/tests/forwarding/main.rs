@@ -1,5 +1,6 @@
 //! What is acknowledged reaches every endpoint, whatever becomes of them and of us in between.
 
+mod metrics;
 mod sink;
 mod tls;
 

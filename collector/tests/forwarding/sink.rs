@@ -197,8 +197,14 @@ async fn take(State(half): State<Half>, uri: Uri, headers: HeaderMap, body: Byte
         }
         _ => body.to_vec(),
     };
-    half.received.lock().unwrap().bodies.entry(uri.path().to_owned()).or_default().push(body.clone());
-    if uri.path() != "/v1/traces" {
+    let traces = uri.path() == "/v1/traces";
+    let mood = (half.mood.lock().unwrap())(0);
+    match mood {
+        Mood::Refuse if !traces => return StatusCode::BAD_REQUEST.into_response(),
+        Mood::Later if !traces => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        _ => half.received.lock().unwrap().bodies.entry(uri.path().to_owned()).or_default().push(body.clone()),
+    }
+    if !traces {
         return StatusCode::OK.into_response();
     }
     match half.take(&ExportTraceServiceRequest::decode(&body[..]).unwrap()) {

@@ -14,7 +14,7 @@ use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
 };
 
 use super::{histograms, names};
-use crate::metrics::identity::{self, Kind};
+use crate::metrics::identity::{self, Kind, Origin};
 use crate::metrics::point::Point;
 use crate::metrics::state::{self, State, Stream};
 use crate::otlp::value;
@@ -28,9 +28,12 @@ const OWN: &str = "waspect_collector_";
 /// Labels that mean something to Prometheus, or that we set: an attribute of that name is called `exported_` and its name.
 const TAKEN: [&str; 5] = ["job", "instance", "le", "quantile", "__name__"];
 
-/// Families, and how many streams are not in them.
-pub fn families(state: &State) -> (Vec<MetricFamily>, u64) {
-    let mut families = Families::default();
+/// What a sender adds up itself is shown for so long after it was heard of: then it has ended, as far as anybody knows. Our own sums stay.
+const HEARD_MS: u64 = 5 * 60 * 1000;
+
+/// Families, and how many streams are not in them though they could be.
+pub fn families(state: &State, now_unix_ms: u64) -> (Vec<MetricFamily>, u64) {
+    let mut families = Families { heard_unix_ms: now_unix_ms.saturating_sub(HEARD_MS), ..Families::default() };
     for (_, metric) in state.metrics() {
         families.add(metric);
     }
@@ -56,6 +59,8 @@ struct Families {
     /// By job and instance.
     targets: BTreeMap<(String, String), Metric>,
     left_out: u64,
+    /// What was last heard of before that is over.
+    heard_unix_ms: u64,
 }
 
 /// A family that is there.
@@ -68,12 +73,16 @@ struct Known {
 
 impl Families {
     fn add(&mut self, metric: &state::Metric) {
+        let over = |stream: &Stream| metric.head.origin == Origin::Passed && stream.seen_unix_ms < self.heard_unix_ms;
+        let mut sets: Vec<_> = metric.streams.iter().filter(|(_, stream)| !over(stream)).collect();
+        if sets.is_empty() {
+            return;
+        }
         let Some(place) = self.place(metric) else {
-            self.left_out += metric.streams.len() as u64;
+            self.left_out += sets.len() as u64;
             return;
         };
         let common = common_labels(metric);
-        let mut sets: Vec<_> = metric.streams.iter().collect();
         sets.sort_by(|a, b| a.0.cmp(b.0));
         for (set, stream) in sets {
             let mut labels = common.clone();

@@ -57,8 +57,9 @@ impl Format {
 }
 
 /// An answer.
-pub fn expose(health: &Health, metrics: &Metrics, format: Format) -> Vec<u8> {
-    let (families, left_out) = metrics.streams().map(|state| families::families(&state)).unwrap_or_default();
+pub fn expose(health: &Health, metrics: &Metrics, format: Format, now_unix_ms: u64) -> Vec<u8> {
+    let (families, left_out) =
+        metrics.streams().map(|state| families::families(&state, now_unix_ms)).unwrap_or_default();
     health.streams_hidden(left_out);
     match format {
         Format::OpenMetrics => {

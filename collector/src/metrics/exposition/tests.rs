@@ -12,7 +12,11 @@ use crate::metrics::state::State;
 use crate::metrics::tests::{CUMULATIVE, DELTA, NOW_MS, number, request, sum, take};
 
 fn shown(state: &State) -> (Vec<MetricFamily>, u64, String) {
-    let (families, left_out) = families::families(state);
+    shown_at(state, NOW_MS)
+}
+
+fn shown_at(state: &State, now_unix_ms: u64) -> (Vec<MetricFamily>, u64, String) {
+    let (families, left_out) = families::families(state, now_unix_ms);
     let mut out = String::new();
     text::write(&mut out, &families);
     (families, left_out, out)
@@ -154,6 +158,24 @@ fn what_prometheus_could_not_tell_apart_is_shown_once() {
     let mut samples: Vec<_> = samples.into_iter().map(str::to_owned).collect();
     samples.sort();
     assert_eq!(samples, expected);
+}
+
+#[test]
+fn who_is_not_heard_of_any_more_is_not_shown_but_what_is_added_up_stays() {
+    let mut state = State::default();
+    let metrics = vec![
+        ("ours", sum(vec![number(&[], 1, NOW_MS)], DELTA)),
+        ("theirs", sum(vec![number(&[], 1, NOW_MS)], CUMULATIVE)),
+        ("level", Data::Gauge(Gauge { data_points: vec![number(&[], 1, NOW_MS)] })),
+    ];
+    take(&mut state, &request(&[("service.name", "s")], metrics), NOW_MS);
+    let names = |minutes: u64| -> Vec<String> {
+        let (families, left_out, _) = shown_at(&state, NOW_MS + minutes * 60 * 1000);
+        assert_eq!(left_out, 0);
+        families.into_iter().map(|family| family.name).collect()
+    };
+    assert_eq!(names(5), ["target_info", "ours_total", "theirs_total", "level"]);
+    assert_eq!(names(6), ["target_info", "ours_total"]);
 }
 
 #[test]
