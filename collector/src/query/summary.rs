@@ -5,8 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
+use super::matching::duration;
 use super::trace::{Trace, spans};
 use crate::otlp::value;
+
+/// Services that are listed of a trace.
+pub const SERVICES_MAX: usize = 1000;
 
 /// A trace in a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +25,7 @@ pub struct Summary {
     pub count: Count,
     /// Those whose parent is not in the trace.
     pub orphans: usize,
-    /// Its spans by service.
+    /// Its spans by service, of [`SERVICES_MAX`] of them.
     pub services: BTreeMap<String, Count>,
 }
 
@@ -46,10 +50,12 @@ pub fn summarise(trace: &Trace) -> Summary {
         let service = name.map(|name| value::text(name.value.as_ref()).into_owned()).unwrap_or_default();
         for (_, span) in spans(resource_spans) {
             summary.count.add(span);
-            summary.services.entry(service.clone()).or_default().add(span);
+            if summary.services.contains_key(&service) || summary.services.len() < SERVICES_MAX {
+                summary.services.entry(service.clone()).or_default().add(span);
+            }
             let [start, end] = &mut summary.start_and_end_ns;
             *start = span.start_time_unix_nano.min(*start);
-            *end = span.end_time_unix_nano.max(*end);
+            *end = span.start_time_unix_nano.saturating_add(duration(span)).max(*end);
             if !is_child(span) {
                 if root.is_none_or(|root| span.start_time_unix_nano < root.start_time_unix_nano) {
                     root = Some(span);

@@ -35,27 +35,30 @@ fn body(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
 }
 
-/// `grafana/NAME.request` is a path as Grafana's Jaeger data source makes it, `grafana/NAME.out` the answer. `BLESS=1` writes it.
+/// `FOLDER/NAME.request` is a path as Grafana's Jaeger data source makes it, or Jaeger's page after 2.20; `NAME.out` the answer.
+/// `BLESS=1` writes it.
 #[tokio::test(flavor = "multi_thread")]
-async fn grafana_is_answered() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/asking/grafana");
+async fn grafana_and_jaegers_page_are_answered() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/asking");
     let running = Running::start("").await;
-    let sent = fs::read(folder.join("../spans.json")).unwrap();
+    let sent = fs::read(folder.join("spans.json")).unwrap();
     let answer = post(running.http(), "/v1/traces", &[("content-type", JSON)], sent).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
     wait_for(&running, "/api/services", |answer| body(answer)["total"] == 2).await;
-    let mut names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    names.retain(|name| name.extension().is_some_and(|extension| extension == "request"));
-    assert!(names.len() >= 8, "{names:?}");
-    for name in names {
-        let path = fs::read_to_string(&name).unwrap();
-        let answer = get(running.query(), path.trim(), &[]).await;
-        let said = format!("{} {:#}\n", answer.status.as_u16(), body(&answer));
-        let golden = name.with_extension("out");
-        if std::env::var_os("BLESS").is_some() {
-            fs::write(&golden, &said).unwrap();
+    for (client, requests_min) in [("grafana", 17), ("jaeger_ui", 4)] {
+        let mut names: Vec<_> = fs::read_dir(folder.join(client)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.retain(|name| name.extension().is_some_and(|extension| extension == "request"));
+        assert!(names.len() >= requests_min, "{names:?}");
+        for name in names {
+            let path = fs::read_to_string(&name).unwrap();
+            let answer = get(running.query(), path.trim(), &[]).await;
+            let said = format!("{} {:#}\n", answer.status.as_u16(), body(&answer));
+            let golden = name.with_extension("out");
+            if std::env::var_os("BLESS").is_some() {
+                fs::write(&golden, &said).unwrap();
+            }
+            assert_eq!(said, fs::read_to_string(&golden).unwrap_or_default(), "{}", name.display());
         }
-        assert_eq!(said, fs::read_to_string(&golden).unwrap_or_default(), "{}", name.display());
     }
 }
 

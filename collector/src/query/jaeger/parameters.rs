@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::UNIX_EPOCH;
 
 use super::duration;
+use crate::query::find::Page;
 use crate::query::matching::Search;
 
 /// How far a search looks back that does not say it.
@@ -35,6 +36,11 @@ impl Parameters {
         self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| &**value)
     }
 
+    /// The first of these names that is given, or the first.
+    pub fn given<'n>(&self, names: &[&'n str]) -> &'n str {
+        names.iter().find(|name| !self.get(name).is_empty()).unwrap_or(&names[0])
+    }
+
     /// The search of `/api/traces`.
     pub fn search(&self, now_ns: u64) -> Result<Search, String> {
         if self.get("service").is_empty() {
@@ -54,9 +60,13 @@ impl Parameters {
         check(search, ["maxDuration", "minDuration"])
     }
 
-    /// The search of `/api/v3/traces`.
+    /// The search of `/api/v3/traces`. Parameters have the names of Jaeger after 2.19, or those from before.
     pub fn search_v3(&self) -> Result<Search, String> {
-        let times = ["query.start_time_min", "query.start_time_max"];
+        let named = |names: [&'static str; 2]| self.given(&names);
+        let times = [
+            named(["query.startTimeMin", "query.start_time_min"]),
+            named(["query.startTimeMax", "query.start_time_max"]),
+        ];
         if times.iter().any(|name| self.get(name).is_empty()) {
             return Err(format!("{} and {} are required", times[0], times[1]));
         }
@@ -65,16 +75,36 @@ impl Parameters {
             let wrong = || format!("malformed parameter {name}: `{text}` is no time such as 2026-11-26T18:00:00Z");
             rfc3339(text).ok_or_else(wrong)
         };
+        let durations =
+            [named(["query.durationMax", "query.duration_max"]), named(["query.durationMin", "query.duration_min"])];
+        let limit = self.given(&["query.searchDepth", "query.search_depth", "query.num_traces"]);
         let search = Search {
-            service: self.get("query.service_name").to_owned(),
-            operation: self.get("query.operation_name").to_owned(),
+            service: self.get(named(["query.serviceName", "query.service_name"])).to_owned(),
+            operation: self.get(named(["query.operationName", "query.operation_name"])).to_owned(),
             tags: self.tags("", "query.attributes")?,
             start: time(times[0])?..time(times[1])?.saturating_add(1),
-            duration_min: self.duration("query.duration_min")?,
-            duration_max: self.duration("query.duration_max")?,
-            limit: self.limit("query.num_traces", LIMIT)?,
+            duration_min: self.duration(durations[1])?,
+            duration_max: self.duration(durations[0])?,
+            limit: self.limit(limit, LIMIT)?,
         };
-        check(search, ["query.duration_max", "query.duration_min"])
+        check(search, durations)
+    }
+
+    /// The same for one page, if pages are asked for.
+    pub fn page_v3(&self) -> Result<(Search, Option<Page>), String> {
+        let [size, token] = ["query.pagination.pageSize", "query.pagination.pageToken"];
+        let mut search = self.search_v3()?;
+        if self.get(size).is_empty() && self.get(token).is_empty() {
+            return Ok((search, None));
+        }
+        search.limit = self.limit(size, LIMIT)?;
+        match self.get(token) {
+            "" => Ok((search, Some(Page::default()))),
+            text => match Page::read(text) {
+                Some(page) => Ok((search, Some(page))),
+                None => Err(format!("malformed parameter {token}: `{text}` was not given here")),
+            },
+        }
     }
 
     /// When spans begin, for `/api/dependencies`: until `endTs`, for `lookback`, both in ms.
@@ -208,6 +238,32 @@ mod tests {
             assert_eq!(search(query).unwrap_err(), said);
         }
         assert!(search("service=s&tags={").unwrap_err().starts_with("malformed 'tags' parameter"));
+    }
+
+    #[test]
+    fn names_of_v3_are_new_or_old() {
+        let new = "query.serviceName=s&query.operationName=o&query.startTimeMin=1970-01-01T00:00:01Z\
+                   &query.startTimeMax=1970-01-01T00:00:02Z&query.durationMin=1ms&query.durationMax=2ms&query.searchDepth=3";
+        let old = new.replace("query.searchDepth", "query.num_traces");
+        let old = ["serviceName", "operationName", "startTimeMin", "startTimeMax", "durationMin", "durationMax"]
+            .into_iter()
+            .fold(old, |old, name| {
+                let snake: String = name
+                    .chars()
+                    .map(|c| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.into() })
+                    .collect();
+                old.replace(name, &snake)
+            });
+        let read = |query: &str| Parameters::new(Some(query)).search_v3().unwrap();
+        assert_eq!(read(new), read(&old));
+        assert_eq!((read(new).limit, read(new).start), (3, 1_000_000_000..2_000_000_001));
+
+        let page = |more: &str| Parameters::new(Some(&format!("{new}{more}"))).page_v3();
+        assert_eq!(page("").unwrap().1, None);
+        assert_eq!(page("&query.pagination.pageSize=7").unwrap().0.limit, 7);
+        let token = Page { newest: Some(5), skip: 6 };
+        assert_eq!(page(&format!("&query.pagination.pageToken={token}")).unwrap().1, Some(token));
+        assert!(page("&query.pagination.pageToken=x").is_err() && page("&query.pagination.pageSize=0").is_err());
     }
 
     #[test]

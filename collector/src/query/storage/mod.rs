@@ -42,9 +42,6 @@ use messages::{
 /// Longest request.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 
-/// Services that are listed of a trace.
-const SERVICES_MAX: usize = 1000;
-
 /// How long a client may take to read a part of an answer.
 const READING: Duration = Duration::from_secs(10);
 
@@ -163,7 +160,7 @@ fn token(page: Option<Page>, next: Option<Page>) -> String {
 
 fn write(summary: Summary) -> TraceSummary {
     let number = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
-    let services = summary.services.into_iter().take(SERVICES_MAX).map(|(name, count)| ServiceSummary {
+    let services = summary.services.into_iter().map(|(name, count)| ServiceSummary {
         name,
         span_count: number(count.spans),
         error_span_count: number(count.errors),
