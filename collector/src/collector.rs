@@ -19,6 +19,7 @@ use crate::index::{Follower, Index};
 use crate::intake::Intake;
 use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
 use crate::metrics;
+use crate::page;
 use crate::query::{self, Ask};
 use crate::receive::{self, Guard, Room, guarded};
 use crate::serve::{Limits, Server};
@@ -223,8 +224,8 @@ fn servers(
     ask: Ask,
 ) -> Vec<(&'static str, Binding)> {
     let room = Room::new(ROOM_BYTES);
-    let bind = |address, access: crate::config::Access, streams, router| -> Binding {
-        let router = guarded(router, Guard::new(&access, &config.extensions));
+    let bind = |address, access: crate::config::Access, streams, router, open: Router| -> Binding {
+        let router = guarded(router, Guard::new(&access, &config.extensions)).merge(open);
         let health = health.clone();
         Box::pin(async move {
             Server::bind(address, router, Limits::new(&access, streams), health).await.map_err(|error| (address, error))
@@ -233,18 +234,18 @@ fn servers(
     let mut servers = Vec::new();
     if let Some(grpc) = &config.receivers.otlp.protocols.grpc {
         let router = receive::grpc(grpc, intake.clone(), room.clone());
-        let binding = bind(grpc.endpoint, grpc.access(), grpc.max_concurrent_streams, router);
+        let binding = bind(grpc.endpoint, grpc.access(), grpc.max_concurrent_streams, router, Router::new());
         servers.push(("receivers.otlp.protocols.grpc", binding));
     }
     if let Some(http) = &config.receivers.otlp.protocols.http {
         let router = receive::http(http, intake.clone(), room.clone());
-        servers.push(("receivers.otlp.protocols.http", bind(http.endpoint, http.access(), 100, router)));
+        servers.push(("receivers.otlp.protocols.http", bind(http.endpoint, http.access(), 100, router, Router::new())));
     }
     let router = admin.merge(query::routes(ask.clone()));
-    servers.push(("query", bind(config.query.endpoint, config.query.access(), 100, router)));
+    servers.push(("query", bind(config.query.endpoint, config.query.access(), 100, router, page::routes())));
     let storage = &config.remote_storage;
     let router = receive::storage(storage, intake.without(forwarded.clone()), room).merge(query::storage::routes(ask));
-    let binding = bind(storage.endpoint, storage.access(), storage.max_concurrent_streams, router);
+    let binding = bind(storage.endpoint, storage.access(), storage.max_concurrent_streams, router, Router::new());
     servers.push(("remote_storage", binding));
     servers
 }

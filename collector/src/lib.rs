@@ -27,6 +27,7 @@ mod intake;
 pub mod log;
 pub mod metrics;
 pub mod otlp;
+mod page;
 mod query;
 mod receive;
 mod serve;

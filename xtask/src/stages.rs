@@ -61,6 +61,12 @@ pub fn all() -> Result<Vec<Stage>> {
         &["targets", "modules", "web", "runtimes"],
         |_| node(),
     ));
+    stages.push(Stage::new(
+        "page",
+        "the collector's page in Chromium: a real module's data, the keyboard alone, a hundred hostile names",
+        &["targets", "modules", "runtimes"],
+        |_| page(),
+    ));
     for path in rust_files(&workspace::root().join("tests/tests"))? {
         let name = path.file_stem().unwrap_or_default().display().to_string();
         let needs =
@@ -200,6 +206,17 @@ fn node() -> Result<Vec<String>> {
     command.env("RUNTIMES", &runtimes).env("PACKAGES", workspace::node_modules());
     lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
     Ok(lines)
+}
+
+/// The page as a browser shows it.
+fn page() -> Result<Vec<String>> {
+    cargo(&["build", "--workspace", "--all-targets"])?;
+    let built = workspace::target();
+    let mut command = Command::new("node");
+    command.current_dir(workspace::root()).args(["--test", "--test-reporter=spec", "tests/page/page.test.mjs"]);
+    command.env("WASPECT", built.join("debug/waspect")).env("MODULES", built.join("waspect/modules"));
+    command.env("RUNTIMES", workspace::assets().join("runtimes/node_modules"));
+    run_and_keep(&mut command, |line| ["pass ", "fail ", "hostile names"].iter().any(|word| line.contains(word)))
 }
 
 /// The workspace's members, as the root manifest lists them: one quoted path a line.

@@ -70,8 +70,7 @@ fn welcome(address: &Address, collector: &Collector, store: &Path) -> String {
         "Waspect is up. What it gets stays for a day in {store} ({segments} segments are there).\n\n  \
          waspect run app.wasm                               sends to it by itself\n  \
          export OTEL_EXPORTER_OTLP_ENDPOINT={otlp}   for any OpenTelemetry SDK\n  \
-         {query}/api/services                 what has come\n  \
-         {query}                              the URL for Grafana's Jaeger data source\n\n\
+         {query}                              what has come; also the URL for Grafana's Jaeger data source\n\n\
          Ctrl-C ends it.\n"
     )
 }

@@ -1,0 +1,179 @@
+// The collector's page in Chromium: what a user of `waspect up` sees, with names that want to be markup, with the keyboard alone.
+
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import { launch } from "../../adapters/js/test/chromium.mjs";
+import { functions, parse } from "../../collector/src/page/assets/openmetrics.js";
+import { waterfall } from "../../collector/src/page/assets/spans.js";
+import { duration, name } from "../../collector/src/page/assets/text.js";
+import { hostile } from "./names.mjs";
+
+const { WASPECT, MODULES } = process.env;
+const home = mkdtempSync(join(tmpdir(), "waspect-page-"));
+const environment = { ...process.env, XDG_STATE_HOME: home };
+for (const place of ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]) {
+  environment[`WASPECT_COLLECT__${place}__ENDPOINT`] = "127.0.0.1:0";
+}
+let up, urls, browser;
+
+before(async () => {
+  up = spawn(WASPECT, ["up"], { env: environment, stdio: ["ignore", "pipe", "inherit"] });
+  urls = [];
+  for await (const line of createInterface({ input: up.stdout })) {
+    urls.push(...(line.match(/http:\/\/[^ /]+/g) ?? []));
+    if (line === "Ctrl-C ends it.") break;
+  }
+  browser = await launch();
+});
+
+after(async () => {
+  await browser?.close();
+  up?.kill();
+  if (up && up.exitCode === null) await once(up, "exit");
+  rmSync(home, { recursive: true, force: true });
+});
+
+// A page that notes whatever must not happen.
+async function open(hash, options = {}) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(error.message));
+  page.on("dialog", (dialog) => (wrong.push(`dialog: ${dialog.message()}`), dialog.dismiss()));
+  page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
+  page.on("request", (request) => request.url().startsWith(urls[1]) || request.url().startsWith("data:") || wrong.push(`asks ${request.url()}`));
+  await page.goto(`${urls[1]}/${hash}`);
+  await page.waitForSelector("main[data-shown]");
+  return { page, wrong, context };
+}
+
+const id = (number, digits) => number.toString(16).padStart(digits, "0");
+
+async function send(names) {
+  const now = BigInt(Date.now()) * 1_000_000n;
+  const attribute = (key, text) => ({ key, value: { stringValue: text } });
+  const resourceSpans = names.map((text, index) => ({
+    resource: { attributes: [attribute("service.name", text)] },
+    scopeSpans: [{
+      scope: { name: text },
+      spans: [0, 1].map((child) => ({
+        traceId: id(index + 1, 32),
+        spanId: id(2 * index + child + 1, 16),
+        parentSpanId: child ? id(2 * index + 1, 16) : "",
+        name: text,
+        startTimeUnixNano: String(now),
+        endTimeUnixNano: String(now + 5_000_000n),
+        attributes: [attribute(text || "key", text), attribute("@jaeger@warnings", text)],
+        events: [{ name: text, timeUnixNano: String(now), attributes: [attribute(text || "key", text)] }],
+        status: { code: 2, message: text },
+      })),
+    }],
+  }));
+  const response = await fetch(`${urls[0]}/v1/traces`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ resourceSpans }) });
+  assert.equal(response.status, 200, await response.text());
+}
+
+test("the first trace appears by itself, and its waterfall is walked with the keyboard alone", async () => {
+  const { page, wrong } = await open("");
+  assert.match(await page.textContent("main"), /No trace has come yet/);
+  // Two of MicroPython's imports come from the package's own host. A plain program calls neither.
+  const options = ["--summary", "none", "--min-duration", "20us", "--unknown-imports", "trap"];
+  const script = "print(sorted('word %d' % (i * 7919 % 100) for i in range(100))[0])";
+  await promisify(execFile)(WASPECT, ["run", ...options, join(MODULES, "micropython.wasm"), "--", "-c", script], { env: environment });
+  await page.waitForSelector("tbody a");
+  // From the top of the page to the first trace: each stop is something that can be seen and used.
+  const stops = [];
+  for (let stop = 0; stop < 20 && !stops.at(-1)?.startsWith("A #/traces/"); stop += 1) {
+    await page.keyboard.press("Tab");
+    stops.push(await page.evaluate(() => `${document.activeElement.tagName} ${document.activeElement.getAttribute("href") ?? ""}`));
+  }
+  assert.ok(stops.at(-1).startsWith("A #/traces/"), stops.join(", "));
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".waterfall details");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator("details[open]").count(), 1);
+  assert.match(await page.textContent("details[open]"), /service/);
+  const bars = await page.$$eval(".bar", (bars) => bars.map((bar) => bar.getBoundingClientRect().width));
+  assert.ok(bars.length > 1 && bars.every((width) => width > 0), "bars are laid out under the policy");
+  assert.deepEqual(wrong, []);
+});
+
+test("hostile names are text, everywhere", async () => {
+  const names = hostile();
+  await send(names);
+  const { page, wrong } = await open("#/traces");
+  await page.waitForFunction(() => document.querySelectorAll("tbody tr").length >= 50);
+  // The list shows 50; of each the trace is looked at.
+  for (let index = 0; index < names.length; index += 1) {
+    await page.goto(`${urls[1]}/#/traces/${id(index + 1, 32)}`);
+    await page.waitForFunction((wanted) => document.querySelector(".waterfall")?.previousElementSibling.textContent.endsWith(wanted), id(index + 1, 32));
+    const heading = await page.textContent("h2");
+    assert.ok(heading.endsWith(`: ${name(names[index])}`), JSON.stringify(names[index]));
+    const shown = await page.$$eval("details", (all) => all.map((details) => ((details.open = true), details.textContent)));
+    assert.equal(shown.length, 2);
+    // Its name, service, status, attribute, event and what it belongs to.
+    assert.ok(shown.every((text) => text.split(name(names[index])).length > 3), JSON.stringify([names[index], shown]));
+  }
+  for (const view of ["#/traces", "#/functions", "#/health"]) {
+    await page.goto(`${urls[1]}/${view}`);
+    await page.waitForTimeout(50);
+  }
+  const tags = await page.evaluate(() => [...document.querySelectorAll("script, iframe, img, object, embed, svg, base, meta[http-equiv]")].map((node) => node.outerHTML));
+  assert.deepEqual(tags, ['<script type="module" src="/page/main.js"></script>']);
+  assert.equal(await page.evaluate(() => globalThis.ran), undefined);
+  assert.deepEqual(wrong, []);
+  console.log(`${names.length} hostile names, none of them more than text`);
+});
+
+test("health and functions are shown, in the dark too", async () => {
+  const paper = [];
+  for (const colorScheme of ["light", "dark"]) {
+    const { page, wrong, context } = await open("#/health", { colorScheme });
+    assert.match(await page.textContent("main"), /It is ready/);
+    assert.match(await page.textContent("tbody"), /accepted total/);
+    paper.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+    // MicroPython's, that ran before: the one with the most time of its own comes first, in order after a click by what was clicked.
+    await page.goto(`${urls[1]}/#/functions`);
+    await page.waitForSelector("tbody tr");
+    const column = (number) => page.$$eval(`tbody td:nth-child(${number})`, (cells) => cells.map((cell) => cell.textContent));
+    assert.ok((await column(2)).every((service) => service === "micropython"));
+    await page.focus("th:nth-child(3) button");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.getAttribute("th:nth-child(3)", "aria-sort"), "descending");
+    const calls = (await column(3)).map((text) => Number(text.replaceAll(",", "")));
+    assert.ok(calls.length > 100 && calls[0] > 100, `${calls}`);
+    assert.deepEqual(calls, calls.toSorted((a, b) => b - a));
+    assert.deepEqual(wrong, []);
+    await context.close();
+  }
+  assert.notEqual(paper[0], paper[1]);
+});
+
+test("figures of functions are read from OpenMetrics", () => {
+  const text = [
+    "# HELP wasm_function_calls In {call}.",
+    'wasm_function_calls_total{code_function_name="a \\"b\\" # {c=\\"d\\"}",job="shop"} 3 # {trace_id="1"} 1 2',
+    'wasm_function_self_time_seconds_total{code_function_name="a \\"b\\" # {c=\\"d\\"}",job="shop"} 0.5',
+    'wasm_function_calls_total{code_function_name="other",job="shop"} 1e3',
+  ].join("\n");
+  const rows = functions(parse(text).samples);
+  assert.deepEqual(rows.map((row) => [row.service, row.name, row.calls, row.self]), [["shop", 'a "b" # {c="d"}', 3, 0.5], ["shop", "other", 1000, 0]]);
+});
+
+test("waterfalls end, whatever parents say", () => {
+  const span = (spanId, parentSpanId) => ({ spanId, parentSpanId, name: spanId, startTimeUnixNano: "5", endTimeUnixNano: "3" });
+  const rows = (spans) => waterfall([{ scopeSpans: [{ spans }] }]).rows.map((row) => `${row.depth} ${row.name}`);
+  assert.deepEqual(rows([span("b", "a"), span("a", "")]), ["0 a", "1 b"]);
+  assert.deepEqual(rows([span("a", "b"), span("b", "a"), span("c", "c")]), ["0 c", "0 a", "1 b"]);
+  assert.equal(rows(Array.from({ length: 100_000 }, (_, at) => span(`${at}`, at ? `${at - 1}` : ""))).length, 2000);
+  assert.deepEqual([duration(1234567), name("a\u202eb\u0000"), name("")], ["1.235 ms", "a\\u{202e}b\\u{0}", "(no name)"]);
+});
