@@ -16,7 +16,7 @@ use waspect_abi::Manifest;
 use waspect_abi::manifest::Function;
 use waspect_recorder::{Aggregator, Config, Outcome, Recorder, Resource, Temporality, Timestamp};
 use waspect_tests::assets;
-use waspect_tests::back_ends::{Collect, Collector, get};
+use waspect_tests::back_ends::{Collect, Collector, get, post_json};
 
 /// Web pages unless the environment says otherwise.
 const PAGES: u64 = 200;
@@ -157,6 +157,76 @@ fn deltas_of_the_python_sdk_are_one_stream_for_readers_and_an_upstream() {
         assert!(told.is_sorted_by(|a, b| a.2 <= b.2 && a.1 == b.1), "{told:?}");
         assert_eq!(told.last().expect("it was told").2, expected);
     }
+}
+
+/// Names, units, kinds and attributes that ask for every rule.
+const NAMES: &[(&str, &str, &str, &str)] = &[
+    ("wasm.function.duration", "s", "histogram", "code.function.name"),
+    ("wasm.function.calls", "{call}", "counter", "http.request.method"),
+    ("wasm.memory.size", "By", "updowncounter", "a..b"),
+    ("system.memory.usage", "KiBy", "gauge", "7th"),
+    ("cpu.used", "1", "gauge", "\u{e9}t\u{e9}"),
+    ("ratio.of.hits", "1", "gauge", "a-b"),
+    ("open.requests", "1", "updowncounter", "A"),
+    ("requests.total", "1", "counter", "x_"),
+    ("total.seen", "{item}", "counter", "x:y"),
+    ("net.io", "By/s", "gauge", "a b"),
+    ("rate", "{hit}/s", "gauge", "n.1"),
+    ("speed", "m/h", "gauge", "q"),
+    ("seconds.busy", "s", "counter", "_private"),
+    ("load", "%", "gauge", "k"),
+    ("(lambda).executions(#)", "", "counter", "l"),
+    ("2xx.answers", "{answer}", "counter", "m"),
+    ("temperature", "Cel", "gauge", "o"),
+    ("odd.unit", "a b/c d", "gauge", "p"),
+    ("clock", "ns", "histogram", "r"),
+    ("a:colon", "h", "counter", "s"),
+];
+
+#[test]
+fn names_are_those_of_prometheus_own_library() {
+    let said = NAMES.iter().map(|(name, unit, kind, attribute)| {
+        serde_json::json!({ "name": name, "unit": unit, "kind": kind, "attribute": attribute }).to_string()
+    });
+    let input = said.collect::<Vec<_>>().join("\n");
+    let expected = pipe(Command::new(assets::program("exposition")).arg("names"), input.as_bytes());
+    assert_eq!(expected.len(), NAMES.len());
+
+    let metrics: Vec<_> = NAMES
+        .iter()
+        .map(|(name, unit, kind, attribute)| {
+            let attributes = serde_json::json!([{ "key": attribute, "value": { "stringValue": "here" } }]);
+            let number = serde_json::json!([{ "asInt": "1", "attributes": attributes }]);
+            let data = match *kind {
+                "gauge" => serde_json::json!({ "dataPoints": number }),
+                "histogram" => serde_json::json!({ "aggregationTemporality": 1, "dataPoints": [{
+                "count": "1", "sum": 1.0, "bucketCounts": ["1"], "explicitBounds": [], "attributes": attributes,
+            }] }),
+                kind => serde_json::json!({
+                    "aggregationTemporality": 1, "isMonotonic": kind == "counter", "dataPoints": number,
+                }),
+            };
+            let field = match *kind {
+                "gauge" | "histogram" => kind,
+                _ => "sum",
+            };
+            serde_json::json!({ "name": name, "unit": unit, field: data })
+        })
+        .collect();
+    let request = serde_json::json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": metrics }] }] });
+    let store = tempfile::tempdir().expect("a folder can be made");
+    let collect = Collect::start(store.path(), "{}");
+    let answer = post_json(collect.http_address(), "/v1/metrics", &request.to_string());
+    assert_eq!(answer.status, 200, "{answer:?}");
+    wait_until_summed(&collect, 1);
+    let samples = read(&collect);
+    for ((said, _, kind, _), expected) in NAMES.iter().zip(&expected) {
+        let text = |what: &str| expected[what].as_str().expect("a name").to_owned();
+        let name = text("name") + if *kind == "histogram" { "_count" } else { "" };
+        let shown = samples.iter().find(|sample| sample.is(&name, &[(&text("label"), "here")]));
+        assert!(shown.is_some(), "`{said}` is not shown as {name} with {}", text("label"));
+    }
+    collect.finish();
 }
 
 /// The points of metrics derived from spans, of one scope: attributes and figures, the last of each.

@@ -5,6 +5,7 @@ go 1.26
 require (
 	github.com/prometheus/client_model v0.6.2
 	github.com/prometheus/common v0.70.1
+	github.com/prometheus/otlptranslator v1.0.0
 	google.golang.org/protobuf v1.36.11
 )
 

@@ -1,5 +1,5 @@
 // Command exposition reads an answer of /metrics in protocol buffers as Prometheus' own library does, and prints each family as
-// a line of JSON.
+// a line of JSON. `exposition names` says what Prometheus calls metrics of OTLP.
 package main
 
 import (
@@ -15,6 +15,10 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "names" {
+		names()
+		return
+	}
 	decoder := expfmt.NewDecoder(os.Stdin, expfmt.NewFormat(expfmt.TypeProtoDelim))
 	for {
 		var family dto.MetricFamily
