@@ -123,9 +123,9 @@ test("hostile names are text, everywhere", async () => {
     // Its name, service, status, attribute, event and what it belongs to.
     assert.ok(shown.every((text) => text.split(name(names[index])).length > 3), JSON.stringify([names[index], shown]));
   }
-  for (const view of ["#/traces", "#/functions", "#/health"]) {
-    await page.goto(`${urls[1]}/${view}`);
-    await page.waitForTimeout(50);
+  for (const view of ["Traces", "Functions", "Health"]) {
+    await page.goto(`${urls[1]}/#/${view.toLowerCase()}`);
+    await page.waitForSelector(`main[data-shown="${view}"] tbody tr`);
   }
   const tags = await page.evaluate(() => [...document.querySelectorAll("script, iframe, img, object, embed, svg, base, meta[http-equiv]")].map((node) => node.outerHTML));
   assert.deepEqual(tags, ['<script type="module" src="/page/main.js"></script>']);
@@ -143,7 +143,7 @@ test("health and functions are shown, in the dark too", async () => {
     paper.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
     // MicroPython's, that ran before: the one with the most time of its own comes first, in order after a click by what was clicked.
     await page.goto(`${urls[1]}/#/functions`);
-    await page.waitForSelector("tbody tr");
+    await page.waitForSelector('main[data-shown="Functions"] tbody tr');
     const column = (number) => page.$$eval(`tbody td:nth-child(${number})`, (cells) => cells.map((cell) => cell.textContent));
     assert.ok((await column(2)).every((service) => service === "micropython"));
     await page.focus("th:nth-child(3) button");
