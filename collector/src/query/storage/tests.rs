@@ -79,11 +79,12 @@ impl Remote {
         Ok(all)
     }
 
-    /// Waits until the index has so many traces.
+    /// Waits until the index is open, and has so many traces.
     async fn wait_for(&self, count: usize) {
         let all = async {
             let find = || Find { query: Some(Query { search_depth: 1000, ..Query::default() }) };
-            while self.ask::<_, TraceIds>("TraceReader/FindTraceIDs", find()).await.unwrap().trace_ids.len() < count {
+            let found = async || self.ask::<_, TraceIds>("TraceReader/FindTraceIDs", find()).await;
+            while found().await.map_or(0, |answer| answer.trace_ids.len()) < count {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
