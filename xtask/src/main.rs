@@ -4,6 +4,7 @@
 
 mod demo;
 mod layers;
+mod pictures;
 mod process;
 mod setup;
 mod stages;
@@ -22,6 +23,7 @@ Usage: cargo xtask COMMAND
   setup [PART...]  fetch and build what the tests need, below target/waspect
   test [STAGE...]  set up and test everything, or these stages
   bench [NAME]     set up and measure everything, or one benchmark
+  pictures         take the documentation's pictures again
   list             what there is to set up and to test
 ";
 
@@ -44,6 +46,7 @@ fn dispatch(words: &[&str]) -> Result<()> {
         ["setup", parts @ ..] => set_up(parts)?,
         ["test", names @ ..] => stages::test(names)?,
         ["bench", names @ ..] if names.len() <= 1 => bench(names.first().unwrap_or(&"*"))?,
+        ["pictures"] => pictures::take()?,
         ["list"] => list()?,
         _ => bail!("`{}` is not a command\n\n{USAGE}", words.join(" ")),
     }

@@ -12,6 +12,8 @@ mod packages;
 mod survey;
 pub mod targets;
 
+pub use backends::jaeger_ui;
+
 use anyhow::{Context, Result};
 
 /// A part of the set-up.

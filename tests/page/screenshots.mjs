@@ -1,0 +1,100 @@
+// Pictures for the documentation: the collector's page, and a real Jaeger's page over the collector's store, with a real module's trace.
+
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { launch } from "../../adapters/js/test/chromium.mjs";
+
+const { WASPECT, MODULES, JAEGER, JAEGER_UI, PICTURES } = process.env;
+const home = mkdtempSync(join(tmpdir(), "waspect-pictures-"));
+const processes = [];
+
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  return port;
+}
+
+// Starts a program; the lines that it writes there.
+function start(program, options, pipe, env) {
+  const stdio = ["ignore", pipe === "stdout" ? "pipe" : "ignore", pipe === "stderr" ? "pipe" : "inherit"];
+  const child = spawn(program, options, { env, stdio });
+  processes.push(child);
+  return createInterface({ input: child[pipe] });
+}
+
+async function up(storage) {
+  const env = { ...process.env, XDG_STATE_HOME: home, WASPECT_COLLECT__REMOTE_STORAGE__ENDPOINT: storage };
+  for (const place of ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"]) {
+    env[`WASPECT_COLLECT__${place}__ENDPOINT`] = "127.0.0.1:0";
+  }
+  const urls = [];
+  for await (const line of start(WASPECT, ["up"], "stdout", env)) {
+    urls.push(...(line.match(/http:\/\/[^ /]+/g) ?? []));
+    if (line === "Ctrl-C ends it.") break;
+  }
+  const script = "print(sorted('word %d' % (i * 7919 % 100) for i in range(100))[0])";
+  const options = ["--summary", "none", "--min-duration", "20us", "--unknown-imports", "trap"];
+  await promisify(execFile)(WASPECT, ["run", ...options, join(MODULES, "micropython.wasm"), "--", "-c", script], { env });
+  return urls[1];
+}
+
+async function jaeger(storage) {
+  const file = join(home, "jaeger.yaml");
+  writeFileSync(file, `
+extensions:
+  jaeger_storage: {backends: {waspect: {grpc: {endpoint: "${storage}", tls: {insecure: true}}}}}
+  jaeger_query:
+    storage: {traces: waspect}
+    ui: {assets_path: ${JSON.stringify(JAEGER_UI)}}
+    http: {endpoint: "127.0.0.1:0"}
+    grpc: {endpoint: "127.0.0.1:0"}
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}}
+exporters: {jaeger_storage_exporter: {trace_storage: waspect}}
+service:
+  extensions: [jaeger_storage, jaeger_query]
+  telemetry: {metrics: {level: none}, logs: {encoding: json}}
+  pipelines: {traces: {receivers: [otlp], exporters: [jaeger_storage_exporter]}}
+`);
+  for await (const line of start(JAEGER, ["--config", `file:${file}`], "stderr", process.env)) {
+    if (!line.startsWith("{")) continue;
+    const said = JSON.parse(line);
+    if (said.msg === "Starting HTTP server" && said["otelcol.component.id"] === "jaeger_query") return `http://127.0.0.1:${said.port}`;
+  }
+  throw new Error("Jaeger ended before it listened");
+}
+
+try {
+  const storage = `127.0.0.1:${await freePort()}`;
+  const page = await up(storage);
+  const query = await jaeger(storage);
+  const browser = await launch();
+  processes.push({ kill: () => browser.close() });
+  const tab = await browser.newPage({ viewport: { width: 1200, height: 700 } });
+  await tab.goto(page);
+  await tab.waitForSelector("tbody a");
+  await tab.click("tbody a");
+  await tab.waitForSelector(".waterfall details");
+  await tab.screenshot({ path: join(PICTURES, "page.png") });
+  const id = tab.url().split("/").at(-1);
+
+  await tab.goto(`${query}/trace/${id}`);
+  await tab.getByText("_start").first().waitFor();
+  assert.match(await tab.textContent("body"), /micropython/);
+  await tab.screenshot({ path: join(PICTURES, "jaeger.png") });
+  console.log(`${PICTURES}/page.png and jaeger.png show trace ${id}`);
+} finally {
+  for (const one of processes.reverse()) {
+    await one.kill();
+    if (one.exitCode === null) await once(one, "exit");
+  }
+  rmSync(home, { recursive: true, force: true });
+}
