@@ -4,12 +4,17 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use serde::Deserialize;
 pub use waspect_abi::manifest::Mode;
 
 /// How a module is to be instrumented. The default is mode `calls`, everything.
-#[derive(Clone, Debug)]
+///
+/// As text, for hosts that are not written in Rust: `{"mode": "counts", "bodyBytesMin": 20, "allocators": [["malloc", 12]]}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct Options {
     /// Depth of instrumentation.
+    #[serde(with = "ModeName")]
     pub mode: Mode,
     /// Globs on demangled names (`module.field` for imports): only what matches one is selected. Empty: everything.
     pub include: Vec<String>,
@@ -32,6 +37,7 @@ pub struct Options {
     /// Allocator functions that no name gives away, by original function index.
     pub allocators: Vec<(Role, u32)>,
     /// Names for functions from outside the module.
+    #[serde(skip)]
     pub symbols: Option<Symbols>,
     /// Where the manifest goes.
     pub manifest: Placement,
@@ -43,9 +49,11 @@ pub struct Options {
     pub source_map_url: Option<String>,
     /// Threads that read and write function bodies; `None`: as many as the machine has, at most 8. The bytes are the same
     /// for any number.
+    #[serde(skip)]
     pub threads: Option<NonZeroUsize>,
     /// A fault to seed, so that a test suite can show that it catches it.
     #[cfg(feature = "mutants")]
+    #[serde(skip)]
     pub mutant: Option<crate::mutants::Mutant>,
 }
 
@@ -73,6 +81,15 @@ impl Default for Options {
     }
 }
 
+/// [`Mode`] as text.
+#[derive(Deserialize)]
+#[serde(remote = "Mode", rename_all = "snake_case")]
+enum ModeName {
+    Calls,
+    Counts,
+    Ring,
+}
+
 /// The bytes of a file that names a module's functions: a symbol map (a line `index:name` a function, as Emscripten's
 /// `--emit-symbol-map` writes it), or the module itself before its names were stripped.
 ///
@@ -87,7 +104,8 @@ impl fmt::Debug for Symbols {
 }
 
 /// Narrows a selection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Only {
     /// Functions that the module exports; no calls of imports.
     Exports,
@@ -96,7 +114,8 @@ pub enum Only {
 }
 
 /// Where the manifest goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Placement {
     /// Into the custom section `waspect`.
     Embed,
@@ -105,7 +124,8 @@ pub enum Placement {
 }
 
 /// What becomes of DWARF. Whatever stays is rewritten, for code moves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Debug {
     /// It stays in the module.
     Keep,
@@ -119,7 +139,8 @@ pub enum Debug {
 }
 
 /// What an allocator function does, in the shape of its C namesake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// `(size, ...) -> address`
     Malloc,

@@ -17,6 +17,7 @@ const IMPURE: [&str; 6] = ["hyper", "mio", "opentelemetry_sdk", "tokio", "tonic"
 const MAY_USE: &[(&str, &[&str])] = &[
     ("waspect-abi", &[]),
     ("waspect-instrumenter", &["waspect-abi"]),
+    ("waspect-instrumenter-wasm", &["waspect-abi", "waspect-instrumenter"]),
     ("waspect-recorder", &["waspect-abi"]),
     ("waspect-otlp-client", &[]),
     ("waspect-export", &["waspect-abi", "waspect-otlp-client"]),

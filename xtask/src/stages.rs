@@ -188,6 +188,7 @@ fn node() -> Result<Vec<String>> {
         command.arg(&recorder).args(others);
         lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
     }
+    web::instrumenter()?;
     web::compile()?;
     let runtimes = workspace::assets().join("runtimes/node_modules");
     let mut command = Command::new("node");

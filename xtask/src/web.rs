@@ -1,6 +1,6 @@
-//! The package for the web: recorder.wasm as small as it gets, and the adapter's JavaScript.
+//! The package for the web: recorder.wasm as small as it gets, instrumenter.wasm, and the adapter's JavaScript.
 //!
-//! It is put together in a folder of its own below `target/`, as it would be published: sources, compiled files, recorder.wasm.
+//! It is put together in a folder of its own below `target/`, as it would be published: sources, compiled files, both modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,18 +37,19 @@ pub fn folder() -> PathBuf {
 
 /// Compiles recorder.wasm into the package; its path.
 pub fn recorder() -> Result<PathBuf> {
-    let target = ["--target", "wasm32-unknown-unknown", "--profile", "wasm"];
-    run(Command::new("cargo")
-        .current_dir(workspace::root())
-        .args(["build", "--package", "waspect-recorder-wasm"])
-        .args(target))?;
-    let compiled = workspace::target().join("wasm32-unknown-unknown/wasm/waspect_recorder_wasm.wasm");
+    let compiled = cargo_wasm("recorder")?;
     let (lowered, small) = (folder().join("lowered.wasm"), folder().join("recorder.wasm"));
     wasm_opt(&compiled, &lowered, &[&LOWERINGS[..], &SMALL].concat())?;
     // Again, without the features: what still needed one would be refused.
     wasm_opt(&lowered, &small, &[&MVP[..], &SMALL].concat())?;
     fs::remove_file(&lowered)?;
     Ok(small)
+}
+
+/// Compiles instrumenter.wasm into the package. wasm-opt takes half a minute to make it no smaller and no faster.
+pub fn instrumenter() -> Result<()> {
+    fs::copy(cargo_wasm("instrumenter")?, folder().join("instrumenter.wasm"))?;
+    Ok(())
 }
 
 /// Compiles the adapter into the package.
@@ -68,6 +69,14 @@ pub fn tests() -> Result<Vec<PathBuf>> {
     files.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
     files.sort();
     Ok(files)
+}
+
+/// Compiles one of our crates that are modules; where cargo puts it.
+fn cargo_wasm(name: &str) -> Result<PathBuf> {
+    let mut command = Command::new("cargo");
+    command.current_dir(workspace::root()).args(["build", "--package", &format!("waspect-{name}-wasm")]);
+    run(command.args(["--target", "wasm32-unknown-unknown", "--profile", "wasm"]))?;
+    Ok(workspace::target().join(format!("wasm32-unknown-unknown/wasm/waspect_{name}_wasm.wasm")))
 }
 
 fn wasm_opt(from: &Path, to: &Path, options: &[&str]) -> Result<()> {

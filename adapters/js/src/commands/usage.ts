@@ -1,0 +1,2 @@
+/** A command line that cannot be obeyed. */
+export class Usage extends Error {}
