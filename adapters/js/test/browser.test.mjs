@@ -1,15 +1,13 @@
 // A page in Chromium: the bundle under a strict policy, an endpoint of another origin, pages that are left.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { gunzipSync } from "node:zlib";
 import { bundle, launch } from "./chromium.mjs";
-import { decode, tree, wasm } from "./support.mjs";
+import { close, endpoint as endpointFor, files, listen } from "./servers.mjs";
+import { decode, original, real, tree, wasm } from "./support.mjs";
 
 const NAVIGATIONS = 100;
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -34,39 +32,19 @@ const received = [];
 let browser, pages, endpoint;
 
 before(async () => {
-  endpoint = createServer(async (request, response) => {
-    const chunks = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const [body, { method, url, headers }] = [Buffer.concat(chunks), request];
-    // As the OpenTelemetry Collector answers: what it allows, and nothing of ours.
-    response.setHeader("access-control-allow-origin", headers.origin ?? "*");
-    response.setHeader("access-control-allow-headers", "content-type, content-encoding");
-    if (method === "POST") {
-      received.push({ signal: url.includes("/v1/traces") ? "traces" : "metrics", bytes: headers["content-encoding"] ? gunzipSync(body) : body });
-    }
-    response.writeHead(method === "OPTIONS" ? 204 : 200).end();
-  });
+  endpoint = endpointFor(received);
   const toEndpoint = await listen(endpoint);
-  const code = bundle(app(toEndpoint), root);
-  PAGES["/assets/js/app.js"] = ["text/javascript", code];
-  pages = createServer((request, response) => {
-    const [type, body] = PAGES[request.url] ?? [];
-    response.writeHead(body ? 200 : 404, { "content-type": type ?? "text/plain", "content-security-policy": POLICY }).end(body);
-  });
+  PAGES["/assets/js/app.js"] = ["text/javascript", bundle(app(toEndpoint), root)];
+  pages = files(root, POLICY, PAGES);
   pages.port = await listen(pages);
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  for (const server of [pages, endpoint]) server?.closeAllConnections(), server?.close();
+  await close(pages);
+  await close(endpoint);
 });
-
-async function listen(server) {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return server.address().port;
-}
 
 async function open() {
   const page = await browser.newPage();
@@ -89,6 +67,19 @@ test("a page under a strict policy sends to another origin", async () => {
   await page.close();
 });
 
+test("a page instruments a module itself", async () => {
+  PAGES["/assets/js/instrument.js"] = ["text/javascript", bundle(`export * from "./dist/instrument.js";`, root)];
+  const { page, errors } = await open();
+  const made = await page.evaluate(async (module) => {
+    const { instrument } = await import("/assets/js/instrument.js");
+    return Array.from((await instrument(Uint8Array.from(module))).bytes);
+  }, Array.from(original("as-sha256")));
+  assert.deepEqual(errors, []);
+  assert(real("as-sha256").equals(Uint8Array.from(made)));
+  received.length = 0;
+  await page.close();
+});
+
 test("spans survive the page that made them", async () => {
   const { page } = await open();
   for (let visit = 1; visit <= NAVIGATIONS; visit += 1) {
@@ -108,8 +99,7 @@ test("spans survive the page that made them", async () => {
 });
 
 test("an endpoint that is down troubles no page", async () => {
-  endpoint.closeAllConnections();
-  await new Promise((resolve) => endpoint.close(resolve));
+  await close(endpoint);
   const page = await browser.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));

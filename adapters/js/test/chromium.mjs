@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
+import { buildSync } from "esbuild";
 
 const { RUNTIMES } = process.env;
 
@@ -23,9 +24,8 @@ export async function launch() {
 
 /** Code for a page, from a module's text and what it imports as seen from `folder`. */
 export function bundle(input, folder) {
-  const esbuild = join(createRequire(join(process.env.PACKAGES, "here.js")).resolve("esbuild-wasm/package.json"), "../bin/esbuild");
-  const options = ["--bundle", "--minify", "--format=esm", "--platform=browser"];
-  return execFileSync(process.execPath, [esbuild, ...options], { input, cwd: folder });
+  const options = { bundle: true, minify: true, format: "esm", platform: "browser", write: false };
+  return Buffer.from(buildSync({ stdin: { contents: input, resolveDir: folder }, ...options }).outputFiles[0].contents);
 }
 
 function unpack() {

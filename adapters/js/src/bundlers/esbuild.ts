@@ -1,0 +1,6 @@
+// `waspect/esbuild`.
+
+import { unplugin } from "./plugin.js";
+
+export type { PluginOptions } from "./plugin.js";
+export default unplugin.esbuild;

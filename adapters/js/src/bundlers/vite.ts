@@ -1,0 +1,6 @@
+// `waspect/vite`.
+
+import { unplugin } from "./plugin.js";
+
+export type { PluginOptions } from "./plugin.js";
+export default unplugin.vite;

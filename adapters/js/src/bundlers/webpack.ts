@@ -1,0 +1,6 @@
+// `waspect/webpack`.
+
+import { unplugin } from "./plugin.js";
+
+export type { PluginOptions } from "./plugin.js";
+export default unplugin.webpack;
