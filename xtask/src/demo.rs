@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use crate::process::{run, run_with_input};
-use crate::setup::{guests, modules, targets};
-use crate::workspace;
+use crate::setup::{Part, guests, modules, targets};
+use crate::{web, workspace};
 
 /// What the guest of ours reads: it counts the words.
 const TEXT: &str = "the quick brown fox jumps over the lazy dog and the dog does not mind\n";
@@ -49,6 +49,18 @@ pub fn demonstrate() -> Result<()> {
     }
     println!("With a back end that takes OTLP on port 4318, add --otlp to the commands above.");
     Ok(())
+}
+
+/// Serves a page with SQLite in it, and a collector for it, until it is interrupted.
+pub fn serve_page() -> Result<()> {
+    ["targets", "web"].iter().try_for_each(|name| Part::find(name)?.run())?;
+    web::recorder()?;
+    web::instrumenter()?;
+    web::compile()?;
+    run(Command::new("cargo").current_dir(workspace::root()).args(["build", "--workspace", "--bin", "waspect"]))?;
+    let mut command = Command::new("node");
+    command.arg(web::folder().join("demo/serve.mjs")).arg(workspace::target().join("debug/waspect"));
+    run(command.arg(workspace::assets().join("demo/web")))
 }
 
 /// Runs one module with options of `waspect run`; what can be looked at is in the folder that it gives back.

@@ -20,6 +20,7 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   demo             instrument and run real programs; see what they did
+  demo web         serve a page with SQLite in it; see its spans
   setup [PART...]  fetch and build what the tests need, below target/waspect
   test [STAGE...]  set up and test everything, or these stages
   bench [NAME]     set up and measure everything, or one benchmark
@@ -43,6 +44,7 @@ fn dispatch(words: &[&str]) -> Result<()> {
     match words {
         [] | ["help" | "--help" | "-h", ..] => print!("{USAGE}"),
         ["demo"] => demo::demonstrate()?,
+        ["demo", "web"] => demo::serve_page()?,
         ["setup", parts @ ..] => set_up(parts)?,
         ["test", names @ ..] => stages::test(names)?,
         ["bench", names @ ..] if names.len() <= 1 => bench(names.first().unwrap_or(&"*"))?,

@@ -55,7 +55,7 @@ pub fn instrumenter() -> Result<()> {
 /// Compiles the adapter into the package.
 pub fn compile() -> Result<()> {
     let (from, to) = (workspace::root().join("adapters/js"), folder());
-    for old in ["src", "test", "dist"].map(|name| to.join(name)).iter().filter(|old| old.exists()) {
+    for old in ["src", "test", "demo", "dist"].map(|name| to.join(name)).iter().filter(|old| old.exists()) {
         fs::remove_dir_all(old)?;
     }
     copy_folder(&from, &to)?;
