@@ -28,7 +28,12 @@ const LOWERINGS: [&str; 10] = [
     "--signext-lowering",
 ];
 
-const SMALL: [&str; 5] = ["-Oz", "--converge", "--strip-debug", "--strip-producers", "--strip-target-features"];
+/// Below 1,024 there is no data: the linker leaves the place to the end of the stack, or to nobody.
+const SMALL: [&str; 6] =
+    ["--low-memory-unused", "-Oz", "--converge", "--strip-debug", "--strip-producers", "--strip-target-features"];
+
+/// What makes it smaller when it is compressed, once no pass follows that would undo it.
+const SMALLER: [&str; 2] = ["--reorder-functions", "--dealign"];
 
 /// Where the package is put together.
 pub fn folder() -> PathBuf {
@@ -41,7 +46,7 @@ pub fn recorder() -> Result<PathBuf> {
     let (lowered, small) = (folder().join("lowered.wasm"), folder().join("recorder.wasm"));
     wasm_opt(&compiled, &lowered, &[&LOWERINGS[..], &SMALL].concat())?;
     // Again, without the features: what still needed one would be refused.
-    wasm_opt(&lowered, &small, &[&MVP[..], &SMALL].concat())?;
+    wasm_opt(&lowered, &small, &[&MVP[..], &SMALL, &SMALLER].concat())?;
     fs::remove_file(&lowered)?;
     Ok(small)
 }

@@ -10,7 +10,7 @@ import { bundle } from "./chromium.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
 const ADAPTER_MAX = 6_000;
-const ALL_MAX = 50_100;
+const ALL_MAX = 48_500;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = (name) => bundle(`export * from "./dist/${name}";`, root);

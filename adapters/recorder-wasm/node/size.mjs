@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 /** A ratchet: lower it when it gets smaller, and say in the commit why when it grows. */
-const GZIPPED_MAX = 44_100;
+const GZIPPED_MAX = 42_500;
 
 const bytes = readFileSync(process.argv[2]);
 const gzipped = gzipSync(bytes, { level: 9 }).length;

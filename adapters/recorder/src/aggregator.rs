@@ -133,7 +133,9 @@ impl Aggregator {
         self.totals.busy = self.totals.busy.saturating_add(delta.busy);
         self.totals.hooks = self.totals.hooks.saturating_add(hooks);
         self.governor.observe(delta.busy, hooks);
-        self.merge_nodes(&delta, &places);
+        if tree::GROWS {
+            self.merge_nodes(&delta, &places);
+        }
         self.merge_spans(&delta, &places);
         self.merge_errors(&delta, &places);
         for object in &delta.objects {

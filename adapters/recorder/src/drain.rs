@@ -11,7 +11,7 @@ use crate::frame::flag;
 use crate::functions::{NONE, SHARED_HISTOGRAM};
 use crate::histogram::Histogram;
 use crate::lane::Lane;
-use crate::tree::{self, Figures, OVERFLOW};
+use crate::tree::{self, Figures, GROWS, OVERFLOW};
 use crate::{Recorder, Timestamp};
 
 /// Functions of ended instances that are kept before their places are cleaned up.
@@ -32,7 +32,9 @@ impl Recorder {
         };
         self.drain_modules(&mut delta);
         let mut places = self.drain_functions(&mut delta);
-        self.drain_nodes(&mut delta, &mut places);
+        if GROWS {
+            self.drain_nodes(&mut delta, &mut places);
+        }
         self.drain_objects(&mut delta, &mut places);
         self.name_functions(&mut delta, &mut places);
         delta.drops = core::mem::take(&mut self.drops);

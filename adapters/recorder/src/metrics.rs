@@ -81,12 +81,12 @@ impl Aggregator {
     }
 
     fn function_metrics(&mut self, out: &mut Output) {
-        for (metric, value) in FUNCTION_METRICS {
+        for (metric, value) in &FUNCTION_METRICS {
             let mut points = Vec::new();
             for series in self.exported.visible() {
-                out.number(&mut points, &metric, &series.attributes, value(&series.figures), value(&series.told));
+                out.number(&mut points, metric, &series.attributes, value(&series.figures), value(&series.told));
             }
-            append(&mut out.bytes, &metric, &out.times, &points);
+            append(&mut out.bytes, metric, &out.times, &points);
         }
         for series in self.exported.visible() {
             series.told = series.figures;
@@ -139,14 +139,14 @@ impl Aggregator {
         let (exported, modules) = (&mut self.exported, &self.catalog.modules);
         exported.modules.resize_with(modules.len(), ModuleTold::default);
         let attributes: Vec<Vec<Attribute>> = modules.iter().map(module_attributes).collect();
-        for (at, (metric, value)) in MODULE_METRICS.into_iter().enumerate() {
+        for (at, (metric, value)) in MODULE_METRICS.iter().enumerate() {
             let mut points = Vec::new();
             for ((module, told), attributes) in modules.iter().zip(&mut exported.modules).zip(&attributes) {
                 let now = value(module);
                 let told = told.values.get_mut(at).map_or(0, |told| core::mem::replace(told, now));
-                out.number(&mut points, &metric, attributes, now, told);
+                out.number(&mut points, metric, attributes, now, told);
             }
-            append(&mut out.bytes, &metric, &out.times, &points);
+            append(&mut out.bytes, metric, &out.times, &points);
         }
         let (metric, mut points) = (metric::WASM_MEMORY_FINAL_SIZE, Vec::new());
         for ((module, told), attributes) in modules.iter().zip(&mut exported.modules).zip(&attributes) {
@@ -171,10 +171,10 @@ impl Aggregator {
     }
 
     fn process_metrics(&mut self, out: &mut Output) {
-        for ((metric, value), told) in PROCESS_METRICS.into_iter().zip(&mut self.exported.totals) {
+        for ((metric, value), told) in PROCESS_METRICS.iter().zip(&mut self.exported.totals) {
             let (now, mut points) = (value(&self.totals), Vec::new());
-            out.number(&mut points, &metric, &[], now, core::mem::replace(told, now));
-            append(&mut out.bytes, &metric, &out.times, &points);
+            out.number(&mut points, metric, &[], now, core::mem::replace(told, now));
+            append(&mut out.bytes, metric, &out.times, &points);
         }
         let (metric, mut points) = (metric::WASPECT_CLOCK_RESOLUTION, Vec::new());
         out.number(&mut points, &metric, &[], self.config.clock_resolution_ns, 0);

@@ -4,6 +4,10 @@ use alloc::vec::Vec;
 
 use crate::table::Table;
 
+/// Whether there is one. Without the feature all calls meet in the overflow node, and nobody asks for it: no hook then looks for a node,
+/// and what would keep them is not there.
+pub(crate) const GROWS: bool = cfg!(feature = "profile");
+
 /// The node above all stacks.
 pub(crate) const ROOT: u32 = 0;
 
@@ -72,7 +76,7 @@ pub(crate) struct Tree {
 impl Tree {
     pub(crate) fn new(nodes_max: usize, hash_key: u64, preallocate: bool) -> Tree {
         let mut tree = Tree { nodes: Vec::new(), children: Table::new(hash_key), nodes_max: nodes_max.max(2) };
-        if preallocate {
+        if GROWS && preallocate {
             tree.nodes.reserve(tree.nodes_max);
             tree.children.reserve(tree.nodes_max);
         }
@@ -83,6 +87,9 @@ impl Tree {
     /// The node of a function called from this node: mostly one of the last that were.
     #[inline]
     pub(crate) fn child(&mut self, parent: u32, function: u32) -> u32 {
+        if !GROWS {
+            return OVERFLOW;
+        }
         let recent = self.nodes[parent as usize].recent;
         match recent[0].of(function).or(recent[1].of(function)).or(recent[2].of(function)) {
             Some(child) => child,
@@ -135,7 +142,7 @@ impl Tree {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "profile"))]
 mod tests {
     use super::*;
 
