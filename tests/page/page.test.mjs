@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -156,6 +156,31 @@ test("health and functions are shown, in the dark too", async () => {
     await context.close();
   }
   assert.notEqual(paper[0], paper[1]);
+});
+
+test("where a token is needed the page is there, and what it shows is not", async () => {
+  const file = join(home, "collector.yaml");
+  writeFileSync(file, `query: {auth: {authenticator: bearertokenauth}}
+extensions: {bearertokenauth: {token: right}}
+storage: {directory: ${JSON.stringify(join(home, "guarded"))}}\n`);
+  const guarded = spawn(WASPECT, ["collect", "--config", file], { env: environment, stdio: ["ignore", "ignore", "pipe"] });
+  let address;
+  for await (const line of createInterface({ input: guarded.stderr })) {
+    address = /query on (\S+)$/.exec(line)?.[1] ?? address;
+    if (line === "ready") break;
+  }
+  const page = await browser.newPage();
+  await page.goto(`http://${address}/#/health`);
+  for (const [token, shown] of [["wrong", "input#token"], ["right", "tbody tr"]]) {
+    await page.fill("input#token", token);
+    const asked = page.waitForResponse((response) => response.url().endsWith("/metrics"));
+    await page.keyboard.press("Enter");
+    assert.equal((await asked).status(), token === "right" ? 200 : 401);
+    await page.waitForSelector(shown);
+  }
+  await page.close();
+  guarded.kill();
+  if (guarded.exitCode === null) await once(guarded, "exit");
 });
 
 test("figures of functions are read from OpenMetrics", () => {
