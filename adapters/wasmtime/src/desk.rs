@@ -5,7 +5,8 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
 
 use crossbeam_queue::ArrayQueue;
 use waspect_recorder::{Recorder, Timestamp};
@@ -94,7 +95,8 @@ impl Desk {
     }
 
     /// A full log goes to the replaying thread. Where that one is behind, the oldest is replayed here, and no more: the rest is still
-    /// its work.
+    /// its work. Where it is at work right now, there will be room at once: to sleep until it lets go of the recorder would take longer,
+    /// and once both have slept they keep waking each other.
     #[inline]
     fn hand_over(&mut self) {
         if !self.log.is_full() {
@@ -103,7 +105,9 @@ impl Desk {
         let mut log = std::mem::replace(&mut self.log, self.work.spare.pop().unwrap_or_default());
         while let Err(back) = self.work.waiting.push(log) {
             log = back;
-            self.work.replay_one();
+            if !self.work.try_replay_one() {
+                thread::yield_now();
+            }
         }
         self.work.ask();
     }
@@ -123,7 +127,19 @@ impl Work {
 
     /// Replays the oldest log that waits; false when there is none.
     fn replay_one(&self) -> bool {
-        let mut replay = self.lock();
+        self.replay_oldest(self.lock())
+    }
+
+    /// The same, and false where another thread replays.
+    fn try_replay_one(&self) -> bool {
+        match self.replay.try_lock() {
+            Ok(replay) => self.replay_oldest(replay),
+            Err(TryLockError::Poisoned(poisoned)) => self.replay_oldest(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => false,
+        }
+    }
+
+    fn replay_oldest(&self, mut replay: MutexGuard<'_, Option<Replay>>) -> bool {
         let Some(told) = replay.as_mut() else { return false };
         let Some(mut log) = self.waiting.pop() else { return false };
         told.replay(&mut log);
