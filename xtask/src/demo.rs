@@ -28,7 +28,7 @@ pub fn demonstrate() -> Result<()> {
     targets::add("wasm32-wasip1")?;
     guests::rust()?;
     // As the tests build it: with the whole workspace, so that neither compiles what the other has.
-    run(Command::new("cargo").current_dir(workspace::root()).args(["build", "--workspace", "--bin", "waspect"]))?;
+    run(workspace::cargo().args(["build", "--workspace", "--bin", "waspect"]))?;
 
     let folder = workspace::assets().join("demo");
     let input = folder.join("input.txt");
@@ -57,7 +57,7 @@ pub fn serve_page() -> Result<()> {
     web::recorder()?;
     web::instrumenter()?;
     web::compile()?;
-    run(Command::new("cargo").current_dir(workspace::root()).args(["build", "--workspace", "--bin", "waspect"]))?;
+    run(workspace::cargo().args(["build", "--workspace", "--bin", "waspect"]))?;
     let mut command = Command::new("node");
     command.arg(web::folder().join("demo/serve.mjs")).arg(workspace::target().join("debug/waspect"));
     run(command.arg(workspace::assets().join("demo/web")))

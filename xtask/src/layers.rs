@@ -1,6 +1,5 @@
 //! Dependencies point one way, and the pure crates stay pure.
 
-use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -48,6 +47,6 @@ pub fn check() -> Result<()> {
 /// Everything that a crate is built with, by name.
 fn dependencies(name: &str) -> Result<Vec<String>> {
     let arguments = ["tree", "-p", name, "--edges", "normal", "--prefix", "none", "--format", "{p}"];
-    let tree = output(Command::new("cargo").current_dir(workspace::root()).args(arguments))?;
+    let tree = output(workspace::cargo().args(arguments))?;
     Ok(tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect())
 }

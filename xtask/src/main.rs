@@ -12,7 +12,7 @@ mod stamp;
 mod web;
 mod workspace;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
@@ -65,7 +65,7 @@ fn set_up(names: &[&str]) -> Result<()> {
 /// Benchmarks are optimised builds of their own: no test runs them.
 fn bench(name: &str) -> Result<()> {
     ["targets", "modules", "guests", "baselines"].iter().try_for_each(|name| setup::Part::find(name)?.run())?;
-    process::run(Command::new("cargo").current_dir(workspace::root()).args(["bench", "--workspace", "--bench", name]))
+    process::run(workspace::cargo().args(["bench", "--workspace", "--bench", name]))
 }
 
 fn list() -> Result<()> {

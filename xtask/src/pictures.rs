@@ -11,7 +11,7 @@ use crate::workspace;
 /// Takes them, into `docs/`.
 pub fn take() -> Result<()> {
     ["targets", "modules", "runtimes", "backends"].iter().try_for_each(|name| Part::find(name)?.run())?;
-    run(Command::new("cargo").current_dir(workspace::root()).args(["build", "--workspace", "--bin", "waspect"]))?;
+    run(workspace::cargo().args(["build", "--workspace", "--bin", "waspect"]))?;
     let mut command = Command::new("node");
     command.current_dir(workspace::root()).arg("tests/page/screenshots.mjs");
     command

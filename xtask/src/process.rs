@@ -75,8 +75,8 @@ fn line(command: &Command) -> String {
     if let Some(folder) = command.get_current_dir() {
         words.push(format!("cd {} &&", folder.display()));
     }
-    for (key, value) in command.get_envs() {
-        words.push(format!("{}={}", key.display(), value.unwrap_or_default().display()));
+    for (key, value) in command.get_envs().filter_map(|(key, value)| Some((key, value?))) {
+        words.push(format!("{}={}", key.display(), value.display()));
     }
     words.push(command.get_program().display().to_string());
     words.extend(command.get_args().map(|argument| quoted(&argument.display().to_string())));

@@ -136,8 +136,8 @@ impl Stage {
 
 /// Runs cargo; the lines to keep are those with which test runners close.
 fn cargo(arguments: &[&str]) -> Result<Vec<String>> {
-    let mut command = Command::new("cargo");
-    command.current_dir(workspace::root()).args(arguments);
+    let mut command = workspace::cargo();
+    command.args(arguments);
     match arguments[0] {
         "test" => run_and_keep(&mut command, |line| line.starts_with("test result:")),
         _ => run(&mut command).map(|()| Vec::new()),

@@ -78,8 +78,8 @@ pub fn tests() -> Result<Vec<PathBuf>> {
 
 /// Compiles one of our crates that are modules; where cargo puts it.
 fn cargo_wasm(name: &str) -> Result<PathBuf> {
-    let mut command = Command::new("cargo");
-    command.current_dir(workspace::root()).args(["build", "--package", &format!("waspect-{name}-wasm")]);
+    let mut command = workspace::cargo();
+    command.args(["build", "--package", &format!("waspect-{name}-wasm")]);
     run(command.args(["--target", "wasm32-unknown-unknown", "--profile", "wasm"]))?;
     Ok(workspace::target().join(format!("wasm32-unknown-unknown/wasm/waspect_{name}_wasm.wasm")))
 }

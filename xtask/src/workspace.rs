@@ -2,10 +2,24 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask stands in the workspace").to_owned()
+}
+
+/// Cargo, in the workspace, as it would be called by hand: without what it told xtask of xtask's own package. Build scripts watch such
+/// variables, and after each build with others what hangs on them would be compiled again.
+pub fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.current_dir(root());
+    let told = env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
+    });
+    told.for_each(|name| _ = command.env_remove(name));
+    command
 }
 
 /// Cargo's target folder.
