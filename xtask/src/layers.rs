@@ -1,6 +1,5 @@
 //! Dependencies point one way, and the pure crates stay pure.
 
-
 use anyhow::{Result, bail};
 
 use crate::process::output;
