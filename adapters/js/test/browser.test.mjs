@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { bundle, launch } from "./chromium.mjs";
+import { bundle } from "./bundle.mjs";
+import { launch } from "./chromium.mjs";
 import { close, endpoint as endpointFor, files, listen } from "./servers.mjs";
 import { decode, original, real, tree, wasm } from "./support.mjs";
 

@@ -5,7 +5,6 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { brotliDecompressSync } from "node:zlib";
-import { buildSync } from "esbuild";
 
 const { RUNTIMES } = process.env;
 
@@ -20,12 +19,6 @@ export async function launch() {
   const { chromium } = createRequire(join(RUNTIMES, "here.js"))("playwright-core");
   const { program, libraries } = unpack();
   return chromium.launch({ executablePath: program, args: OPTIONS, env: { ...process.env, LD_LIBRARY_PATH: libraries } });
-}
-
-/** Code for a page, from a module's text and what it imports as seen from `folder`. */
-export function bundle(input, folder) {
-  const options = { bundle: true, minify: true, format: "esm", platform: "browser", write: false };
-  return Buffer.from(buildSync({ stdin: { contents: input, resolveDir: folder }, ...options }).outputFiles[0].contents);
 }
 
 function unpack() {

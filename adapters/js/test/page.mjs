@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundle, launch } from "./chromium.mjs";
+import { bundle } from "./bundle.mjs";
+import { launch } from "./chromium.mjs";
 
 export async function open() {
   const root = fileURLToPath(new URL("..", import.meta.url));

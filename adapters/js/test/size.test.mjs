@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { bundle } from "./chromium.mjs";
+import { bundle } from "./bundle.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
 const ADAPTER_MAX = 6_000;
