@@ -117,9 +117,9 @@ function check(name, result) {
   const { spans, points } = decode(received.splice(0));
   const calls = points["wasm.function.calls"] ?? {};
   console.log(`${name}: ${Object.keys(result)}, ${Object.values(calls).reduce((sum, count) => sum + count, 0)} calls, ${spans.length} spans`);
-  assert(spans.length > 0);
-  assert.equal(calls.count, 1);
-  for (const func of ["compress", "decompress"]) assert(calls[func] >= 1, Object.keys(calls).join());
+  // Calls from the host are always spans. Which of more than a thousand functions have a series of their own is a matter of time.
+  const roots = new Set(spans.filter((span) => span.parent === null).map((span) => span.name));
+  for (const func of ["count", "compress", "decompress"]) assert(roots.has(func), [...roots].join());
 }
 
 async function visitBuilt(folder) {
