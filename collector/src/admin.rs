@@ -11,8 +11,8 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now_unix_ms;
 use crate::health::Health;
-use crate::intake::now_unix_ms;
 use crate::log::Log;
 use crate::metrics::Metrics;
 use crate::metrics::exposition::{Format, expose};

@@ -1,11 +1,12 @@
 //! What every receiver does with a request, whatever brought it: check it, store it, then say yes.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::batches::{Batch, Batches};
+use crate::clock::now_unix_ms;
 use crate::entry::Entry;
 use crate::forward::Forwarded;
 use crate::health::Health;
@@ -170,10 +171,4 @@ fn refusal(error: AppendError) -> Refusal {
 
 fn unavailable(message: String) -> Refusal {
     Refusal::Unavailable { after: Duration::from_secs(2), message }
-}
-
-/// The time of the system's clock.
-pub fn now_unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -16,6 +16,7 @@
 
 mod admin;
 mod batches;
+mod clock;
 mod collector;
 pub mod config;
 mod database;

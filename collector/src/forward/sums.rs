@@ -4,12 +4,13 @@
 //! once more, and what is missed while an endpoint is away is only how the sum came about.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::report::Report;
 use super::transport::{ConnectError, Transport, Verdict};
+use crate::clock::now_unix_ns;
 use crate::config::{Config, Exporter, Temporality};
 use crate::health::{ExporterHealth, Health};
 use crate::log::Log;
@@ -164,9 +165,4 @@ impl Sums {
     fn health(&self) -> ExporterHealth<'_> {
         self.health.exporter(&self.name)
     }
-}
-
-fn now_unix_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

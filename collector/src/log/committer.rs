@@ -8,7 +8,6 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -19,6 +18,7 @@ use super::reader::{Place, Reader, Record, record_at};
 use super::record::PAYLOAD_BYTES_MAX;
 use super::segment::{Shared, lock};
 use super::store::{CommitError, Store};
+use crate::clock::now_unix_ms;
 
 /// Bytes of one commit, after which the next begins.
 const COMMIT_BYTES: usize = 8 << 20;
@@ -305,9 +305,4 @@ impl Committer {
             let _ = done.send(error.clone().map_or(Ok(sequence), Err));
         }
     }
-}
-
-fn now_unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

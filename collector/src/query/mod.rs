@@ -18,7 +18,6 @@ mod summary;
 mod trace;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use http::StatusCode;
@@ -96,9 +95,4 @@ impl Asked {
             Asked::Query(QueryError::Disk(_)) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
-}
-
-fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -13,7 +13,8 @@ use super::SPENT;
 use super::convert::convert;
 use super::model::{Dependency, Failure, Operation, Response as Body, Trace};
 use super::parameters::{Parameters, trace_id};
-use crate::query::{Ask, Asked, Finder, QueryError, dependencies, now_ns};
+use crate::clock::now_unix_ns;
+use crate::query::{Ask, Asked, Finder, QueryError, dependencies};
 
 /// The routes.
 pub fn routes() -> Router<Ask> {
@@ -58,7 +59,7 @@ async fn search(State(ask): State<Ask>, RawQuery(query): RawQuery) -> Response {
     let found = match ids {
         Err(message) => return no(StatusCode::BAD_REQUEST, format!("cannot parse traceID param: {message}")),
         Ok(ids) if !ids.is_empty() => ask.ask(move |finder| by_ids(finder, &ids)).await,
-        Ok(_) => match parameters.search(now_ns()) {
+        Ok(_) => match parameters.search(now_unix_ns()) {
             Err(message) => return no(StatusCode::BAD_REQUEST, message),
             Ok(search) => {
                 ask.ask(move |finder| {
@@ -103,7 +104,7 @@ async fn trace(State(ask): State<Ask>, Path(id): Path<String>, RawQuery(query): 
 
 async fn calls(State(ask): State<Ask>, RawQuery(query): RawQuery) -> Response {
     let parameters = Parameters::new(query.as_deref());
-    let (start, service) = match parameters.dependencies(now_ns()) {
+    let (start, service) = match parameters.dependencies(now_unix_ns()) {
         Ok(start) => (start, parameters.get("service").to_owned()),
         Err(message) => return no(StatusCode::BAD_REQUEST, message),
     };
