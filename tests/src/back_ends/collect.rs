@@ -72,7 +72,9 @@ impl Collect {
         let answer = http::get(&self.addresses[2], "/metrics");
         assert_eq!(answer.status, 200, "{answer:?}");
         let lines = answer.body.lines().filter(|line| line.starts_with(name));
-        lines.map(|line| line.rsplit(' ').next().expect("a value").parse::<u64>().expect("a number")).sum()
+        // An example may follow the value.
+        let samples = lines.map(|line| line.split(" # ").next().unwrap_or_default());
+        samples.map(|sample| sample.rsplit(' ').next().expect("a value").parse::<u64>().expect("a number")).sum()
     }
 
     /// Ends it as an operator would, and waits until it has.

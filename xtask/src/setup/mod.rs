@@ -48,7 +48,11 @@ pub const PARTS: &[Part] = &[
         what: "install OpenTelemetry's SDK for Python, and Prometheus' parser",
         run: clients::set_up,
     },
-    Part { name: "baselines", what: "fetch what the benches measure against: wasm-tools", run: baselines::set_up },
+    Part {
+        name: "baselines",
+        what: "fetch what the benches measure against: wasm-tools, Rotel",
+        run: baselines::set_up,
+    },
 ];
 
 impl Part {
