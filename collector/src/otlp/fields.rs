@@ -39,6 +39,10 @@ impl<'b> Fields<'b> {
         // Groups are in no version of OTLP: one of a stranger's is stepped over with all that it holds.
         let mut groups = 0_u32;
         loop {
+            // Every message ends, and an error of prost's is an allocation.
+            if self.0.is_empty() {
+                return None;
+            }
             let (number, wire) = decode_key(&mut self.0).ok()?;
             let field = match wire {
                 WireType::Varint => Field::Varint(decode_varint(&mut self.0).ok()?),

@@ -163,6 +163,11 @@ impl Walk<'_> {
 
     fn varint(&self, at: &mut usize, end: usize) -> Result<u64, Malformed> {
         let start = *at;
+        // Nearly all of them are short.
+        if let Some(byte) = self.bytes[..end].get(start).filter(|byte| **byte < 0x80) {
+            *at += 1;
+            return Ok(u64::from(*byte));
+        }
         let mut value = 0_u64;
         for shift in 0..10 {
             let Some(byte) = self.bytes[..end].get(*at) else {
