@@ -23,6 +23,7 @@ use crate::page;
 use crate::query::{self, Ask};
 use crate::receive::{self, Guard, Room, guarded};
 use crate::serve::{Limits, Server};
+use crate::tls::{Tls, TlsError};
 
 /// Bytes of requests that are being received, or wait for the disk: each.
 const ROOM_BYTES: usize = 64 << 20;
@@ -63,6 +64,14 @@ pub enum StartError {
     /// An exporter cannot be prepared.
     #[error(transparent)]
     Exporter(#[from] ConnectError),
+    /// What TLS needs is not there.
+    #[error("{place}.tls.{error}")]
+    Tls {
+        /// The setting.
+        place: &'static str,
+        /// Why.
+        error: TlsError,
+    },
     /// A thread cannot start.
     #[error("cannot start: {0}")]
     Thread(#[source] io::Error),
@@ -138,7 +147,7 @@ impl Collector {
         let mut addresses = Vec::new();
         let admin = admin::routes(log.clone(), health.clone(), summing.metrics(), phases.end.clone());
         let ask = Ask::new(log.clone(), index.clone());
-        for (place, server) in servers(config, &health, intake, &forwarded, admin, ask) {
+        for (place, server) in servers(config, &health, intake, &forwarded, admin, ask)? {
             let server = server.await.map_err(|(address, error)| StartError::Listen { place, address, error })?;
             addresses.push((place, server.address().map_err(StartError::Thread)?));
             phases.receiving.spawn(server.run(phases.end.clone(), phases.receiving.clone()));
@@ -222,32 +231,37 @@ fn servers(
     forwarded: &Forwarded,
     admin: Router,
     ask: Ask,
-) -> Vec<(&'static str, Binding)> {
+) -> Result<Vec<(&'static str, Binding)>, StartError> {
     let room = Room::new(ROOM_BYTES);
-    let bind = |address, access: crate::config::Access, streams, router, open: Router| -> Binding {
+    let mut servers = Vec::new();
+    let mut add = |place, address, access: crate::config::Access, streams, router, open: Router| {
+        let tls = access.tls.as_ref().map(|tls| Tls::read(place, tls)).transpose();
+        let tls = tls.map_err(|error| StartError::Tls { place, error })?;
         let router = guarded(router, Guard::new(&access, &config.extensions)).merge(open);
         let health = health.clone();
-        Box::pin(async move {
-            Server::bind(address, router, Limits::new(&access, streams), health).await.map_err(|error| (address, error))
-        })
+        let binding: Binding = Box::pin(async move {
+            let server = Server::bind(address, router, Limits::new(&access, streams), tls, health);
+            server.await.map_err(|error| (address, error))
+        });
+        servers.push((place, binding));
+        Ok::<_, StartError>(())
     };
-    let mut servers = Vec::new();
     if let Some(grpc) = &config.receivers.otlp.protocols.grpc {
         let router = receive::grpc(grpc, intake.clone(), room.clone());
-        let binding = bind(grpc.endpoint, grpc.access(), grpc.max_concurrent_streams, router, Router::new());
-        servers.push(("receivers.otlp.protocols.grpc", binding));
+        let (place, streams) = ("receivers.otlp.protocols.grpc", grpc.max_concurrent_streams);
+        add(place, grpc.endpoint, grpc.access(), streams, router, Router::new())?;
     }
     if let Some(http) = &config.receivers.otlp.protocols.http {
         let router = receive::http(http, intake.clone(), room.clone());
-        servers.push(("receivers.otlp.protocols.http", bind(http.endpoint, http.access(), 100, router, Router::new())));
+        add("receivers.otlp.protocols.http", http.endpoint, http.access(), 100, router, Router::new())?;
     }
     let router = admin.merge(query::routes(ask.clone()));
-    servers.push(("query", bind(config.query.endpoint, config.query.access(), 100, router, page::routes())));
+    add("query", config.query.endpoint, config.query.access(), 100, router, page::routes())?;
     let storage = &config.remote_storage;
     let router = receive::storage(storage, intake.without(forwarded.clone()), room).merge(query::storage::routes(ask));
-    let binding = bind(storage.endpoint, storage.access(), storage.max_concurrent_streams, router, Router::new());
-    servers.push(("remote_storage", binding));
-    servers
+    let streams = storage.max_concurrent_streams;
+    add("remote_storage", storage.endpoint, storage.access(), streams, router, Router::new())?;
+    Ok(servers)
 }
 
 async fn expire(log: Log, end: CancellationToken) {

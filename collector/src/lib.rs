@@ -32,6 +32,8 @@ mod page;
 mod query;
 mod receive;
 mod serve;
+mod tls;
 
 pub use collector::{Collector, DirectoryError, StartError, open_directory};
 pub use forward::ConnectError;
+pub use tls::TlsError;

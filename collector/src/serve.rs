@@ -18,6 +18,7 @@ use http::StatusCode;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,7 @@ use tower::ServiceExt;
 
 use crate::config::Access;
 use crate::health::Health;
+use crate::tls::Tls;
 
 /// Longest list of headers in bytes.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
@@ -66,15 +68,23 @@ pub struct Server {
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    /// None: plain text.
+    tls: Option<Tls>,
     health: Arc<Health>,
     connections: Arc<Connections>,
 }
 
 impl Server {
     /// Listens. Nothing is served yet.
-    pub async fn bind(address: SocketAddr, router: Router, limits: Limits, health: Arc<Health>) -> io::Result<Server> {
+    pub async fn bind(
+        address: SocketAddr,
+        router: Router,
+        limits: Limits,
+        tls: Option<Tls>,
+        health: Arc<Health>,
+    ) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Server { listener, router, limits, health, connections: Arc::default() })
+        Ok(Server { listener, router, limits, tls, health, connections: Arc::default() })
     }
 
     /// Where: the port is known even if any was asked for.
@@ -117,6 +127,28 @@ impl Server {
         let _ = stream.set_nodelay(true);
         let entry = self.connections.enter();
         self.health.connections(1);
+        match &self.tls {
+            None => self.serve(stream, &entry, end).await,
+            Some(tls) => {
+                let shaken = tokio::select! {
+                    shaken = tokio::time::timeout(self.limits.header, tls.accept(stream)) => shaken,
+                    () = entry.connection.close.notified() => return self.health.connections(-1),
+                    () = end.cancelled() => return self.health.connections(-1),
+                };
+                match shaken {
+                    Ok(Ok(stream)) => self.serve(stream, &entry, end).await,
+                    // Too slow, not TLS, or without a certificate that is asked for.
+                    Ok(Err(_)) | Err(_) => self.health.refused("handshake"),
+                }
+            }
+        }
+        self.health.connections(-1);
+    }
+
+    async fn serve<S>(&self, stream: S, entry: &Entry, end: CancellationToken)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = {
             let (connection, router, time) = (entry.connection.clone(), self.router.clone(), self.limits.request);
             hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
@@ -148,7 +180,6 @@ impl Server {
                 }
             }
         }
-        self.health.connections(-1);
     }
 
     fn builder(&self) -> auto::Builder<TokioExecutor> {

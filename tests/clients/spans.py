@@ -1,4 +1,7 @@
-"""Sends spans with OpenTelemetry's own SDK: `spans.py PROTOCOL URL SERVICE COUNT`; prints their ids, a line each."""
+"""Sends spans with OpenTelemetry's own SDK: `spans.py PROTOCOL URL SERVICE COUNT`; prints their ids, a line each.
+
+For TLS it takes what the specification calls OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE and _CLIENT_KEY from the environment.
+"""
 
 import sys
 
@@ -12,7 +15,7 @@ if protocol == "grpc":
     from grpc import Compression
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-    exporter = OTLPSpanExporter(endpoint=url, insecure=True, compression=Compression.Gzip)
+    exporter = OTLPSpanExporter(endpoint=url, insecure=url.startswith("http:"), compression=Compression.Gzip)
 else:
     from opentelemetry.exporter.otlp.proto.http import Compression
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -5,11 +5,13 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use waspect_tests::assets;
 use waspect_tests::back_ends::{Collect, Collector, Jaeger, Span, doctor, run};
 
@@ -21,9 +23,20 @@ const FORWARD_MAX: Duration = Duration::from_secs(60);
 
 /// Sends spans with OpenTelemetry's SDK for Python; their ids.
 fn python(protocol: &str, url: &str, service: &str, count: u32) -> BTreeSet<String> {
+    python_with(&[], protocol, url, service, count)
+}
+
+fn python_with(
+    environment: &[(&str, &Path)],
+    protocol: &str,
+    url: &str,
+    service: &str,
+    count: u32,
+) -> BTreeSet<String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/spans.py");
-    let output = Command::new(assets::python()).args([script, protocol, url, service, &count.to_string()]).output();
-    let output = output.expect("Python can be started");
+    let mut command = Command::new(assets::python());
+    command.args([script, protocol, url, service, &count.to_string()]).envs(environment.iter().copied());
+    let output = command.output().expect("Python can be started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("ids are ASCII").lines().map(str::to_owned).collect()
 }
@@ -71,6 +84,69 @@ fn spans_of_the_python_sdk_reach_jaeger_and_the_collector() {
     let report = doctor(store.path());
     assert_eq!((&report["damaged"], &report["positions_damaged"]), (&0.into(), &false.into()), "{report}");
     assert_eq!(report["positions"]["otlp/upstream"], report["next"], "{report}");
+}
+
+#[test]
+fn over_tls_clients_show_certificates_and_a_jaeger_stores_here() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let [authority, certificate, key] = certificates(folder.path());
+    let [ca, cert, private] = [&authority, &certificate, &key].map(|path| path.display());
+    let identity = format!("cert_file: {cert}, key_file: {private}");
+    let settings = format!("tls: {{{identity}, client_ca_file: {ca}}}");
+    let collect = Collect::start_with(&folder.path().join("store"), "{}", &settings);
+    let local = |address: &str| format!("localhost:{}", address.rsplit(':').next().expect("a port"));
+
+    let environment = [
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", &*authority),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", &certificate),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", &key),
+    ];
+    let [grpc, http] =
+        [collect.grpc_address(), collect.http_address()].map(|address| format!("https://{}", local(address)));
+    let mut sent = python_with(&environment, "grpc", &grpc, "shop", 10);
+    sent.extend(python_with(&environment, "http", &http, "shop", 10));
+
+    // By Python's own client, until the index has them.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/ask.py");
+    let url = format!("https://{}/api/traces?service=shop", local(collect.query_address()));
+    let start = Instant::now();
+    loop {
+        let asked = Command::new(assets::python()).args([script, &url]).args([&authority, &certificate, &key]).output();
+        let output = asked.expect("Python can be started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it answers in JSON");
+        let traces = answer["data"].as_array().map_or(0, Vec::len);
+        if traces == 20 {
+            break;
+        }
+        assert!(start.elapsed() < FORWARD_MAX, "{traces} traces of 20");
+    }
+
+    let jaeger = Jaeger::start_over(&local(collect.storage_address()), &format!("{{ca_file: {ca}, {identity}}}"));
+    let shown: BTreeSet<_> = jaeger.spans("shop").iter().map(|span| span.ids[..2].join(" ")).collect();
+    assert_eq!(shown, sent);
+    drop(jaeger);
+    collect.finish();
+}
+
+/// Files in a folder: who signs, and a certificate of `localhost` with its key, for both sides.
+fn certificates(folder: &Path) -> [PathBuf; 3] {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Whoever has the name of whom they sign counts as signed by themselves.
+    params.distinguished_name.push(DnType::CommonName, "authority");
+    let new_key = || KeyPair::generate().expect("a key can be made");
+    let authority = CertifiedIssuer::self_signed(params, new_key()).expect("it signs itself");
+    let key = new_key();
+    let params = CertificateParams::new(["localhost".to_owned()]).expect("it is a name");
+    let certificate = params.signed_by(&key, &authority).expect("it signs");
+    [("ca.pem", authority.pem()), ("cert.pem", certificate.pem()), ("key.pem", key.serialize_pem())].map(
+        |(name, pem)| {
+            let path = folder.join(name);
+            std::fs::write(&path, pem).expect("a file can be written");
+            path
+        },
+    )
 }
 
 #[test]

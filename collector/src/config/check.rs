@@ -82,11 +82,13 @@ fn check_access(config: &Config, place: &str, endpoint: SocketAddr, access: &Acc
         }
         Some(_) => Ok(()),
         None if endpoint.ip().is_loopback() || access.allow_unauthenticated => Ok(()),
+        // Who gets in has shown a certificate.
+        None if access.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some()) => Ok(()),
         None => Err(ConfigError::at(
             format!("{place}.endpoint"),
             format!(
-                "{endpoint} is open to others; add `auth: {{authenticator: {AUTHENTICATOR}}}`, or say \
-                 `allow_unauthenticated: true` if the network keeps strangers out"
+                "{endpoint} is open to others; add `auth: {{authenticator: {AUTHENTICATOR}}}` or `client_ca_file` under \
+                 `tls`, or say `allow_unauthenticated: true` if the network keeps strangers out"
             ),
         )),
     }

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::Auth;
+use super::{Auth, ServerTls};
 
 /// Who may connect, and for how long.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// The extension that says who may.
     pub auth: Option<Auth>,
+    /// TLS; none: plain text.
+    pub tls: Option<ServerTls>,
     /// Anybody may, though the address is not the loopback's.
     pub allow_unauthenticated: bool,
     /// Names by which this host may be called, beside its addresses and `localhost`.
@@ -45,6 +47,9 @@ macro_rules! endpoint {
             /// The extension that says who may connect.
             #[serde(skip_serializing_if = "Option::is_none")]
             pub auth: Option<$crate::config::Auth>,
+            /// TLS; none: plain text.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub tls: Option<$crate::config::ServerTls>,
             /// Anybody may connect, though the address is not the loopback's.
             pub allow_unauthenticated: bool,
             /// Names by which this host may be called, beside its addresses and `localhost`.
@@ -68,6 +73,7 @@ macro_rules! endpoint {
                     endpoint: std::net::SocketAddr::from(([127, 0, 0, 1], $port)),
                     $($field: $default,)*
                     auth: None,
+                    tls: None,
                     allow_unauthenticated: false,
                     allowed_hosts: Vec::new(),
                     max_connections: 512,
@@ -83,6 +89,7 @@ macro_rules! endpoint {
             pub fn access(&self) -> $crate::config::Access {
                 $crate::config::Access {
                     auth: self.auth.clone(),
+                    tls: self.tls.clone(),
                     allow_unauthenticated: self.allow_unauthenticated,
                     allowed_hosts: self.allowed_hosts.clone(),
                     max_connections: self.max_connections,

@@ -132,6 +132,26 @@ pub struct Auth {
     pub authenticator: String,
 }
 
+/// TLS of a place where we listen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerTls {
+    /// Our certificate chain in PEM.
+    pub cert_file: PathBuf,
+    /// Its private key in PEM.
+    pub key_file: PathBuf,
+    /// PEM certificates of those who sign clients' certificates: without one of theirs nobody gets in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca_file: Option<PathBuf>,
+    /// How long files are used before they are read again; 0: for ever.
+    #[serde(default = "one_minute", with = "values::duration")]
+    pub reload_interval: Duration,
+}
+
+const fn one_minute() -> Duration {
+    Duration::from_secs(60)
+}
+
 /// Tokens, by name.
 pub type Extensions = BTreeMap<String, BearerToken>;
 

@@ -1,7 +1,8 @@
 //! Who may speak to us: a token where one is asked for, else nobody whose browser was led here under another name.
 //!
 //! DNS rebinding: a page of a stranger's site resolves its own name to 127.0.0.1, and may then read what the loopback answers. Its
-//! requests say the name it has; so without a token only addresses, `localhost` and configured names are served.
+//! requests say the name it has; so without a token only addresses, `localhost` and configured names are served. Over TLS any name is: a
+//! browser that was led here finds that the certificate has another.
 
 use std::net::IpAddr;
 
@@ -28,6 +29,8 @@ enum Why {
 #[derive(Clone)]
 pub struct Guard {
     token: Option<Vec<u8>>,
+    /// Clients see from the certificate whom they speak to.
+    named: bool,
     allowed_hosts: Vec<String>,
 }
 
@@ -37,6 +40,7 @@ impl Guard {
         let token = access.auth.as_ref().and_then(|auth| extensions.get(&auth.authenticator));
         Guard {
             token: token.map(|extension| format!("Bearer {}", extension.token.reveal()).into_bytes()),
+            named: access.tls.is_some(),
             allowed_hosts: access.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
         }
     }
@@ -48,7 +52,7 @@ impl Guard {
                 let said = request.headers().get(AUTHORIZATION).map_or(&b""[..], |value| value.as_bytes());
                 (!bool::from(said.ct_eq(token))).then_some(Why::NoToken)
             }
-            None => (!self.serves(&host(request))).then_some(Why::OtherName),
+            None => (!self.named && !self.serves(&host(request))).then_some(Why::OtherName),
         }
     }
 

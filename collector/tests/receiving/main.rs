@@ -6,3 +6,4 @@ mod refusals;
 mod repeats;
 mod storing;
 mod support;
+mod tls;

@@ -19,7 +19,12 @@ pub struct Collect {
 impl Collect {
     /// Starts it on a store, with these exporters in YAML.
     pub fn start(store: &Path, exporters: &str) -> Collect {
-        let any = "endpoint: \"127.0.0.1:0\"";
+        Collect::start_with(store, exporters, "")
+    }
+
+    /// The same, with settings in YAML that all places have where it listens: `tls: {cert_file: ...}`.
+    pub fn start_with(store: &Path, exporters: &str, settings: &str) -> Collect {
+        let any = format!("endpoint: \"127.0.0.1:0\", {settings}");
         let configuration = format!(
             "receivers: {{otlp: {{protocols: {{grpc: {{{any}}}, http: {{{any}}}}}}}}}\nquery: {{{any}}}\nremote_storage: {{{any}}}\n\
              storage: {{directory: {store:?}}}\nexporters: {exporters}\n"
@@ -40,6 +45,11 @@ impl Collect {
     /// Where to send OTLP over gRPC.
     pub fn grpc_url(&self) -> String {
         format!("http://{}", self.addresses[0])
+    }
+
+    /// The address of the gRPC receiver.
+    pub fn grpc_address(&self) -> &str {
+        &self.addresses[0]
     }
 
     /// Where to send OTLP over HTTP.

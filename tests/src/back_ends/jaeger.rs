@@ -56,7 +56,12 @@ impl Jaeger {
 
     /// Starts a Jaeger that keeps traces in a remote storage, at that address.
     pub fn start_on(storage: &str) -> Jaeger {
-        Jaeger::start_with(&format!("{{grpc: {{endpoint: {storage:?}, tls: {{insecure: true}}}}}}"))
+        Jaeger::start_over(storage, "{insecure: true}")
+    }
+
+    /// The same with TLS, whose settings are in YAML.
+    pub fn start_over(storage: &str, tls: &str) -> Jaeger {
+        Jaeger::start_with(&format!("{{grpc: {{endpoint: {storage:?}, tls: {tls}}}}}"))
     }
 
     fn start_with(store: &str) -> Jaeger {
