@@ -54,7 +54,7 @@ pub fn demonstrate() -> Result<()> {
 /// Serves a page with SQLite in it, and a collector for it, until it is interrupted.
 pub fn serve_page() -> Result<()> {
     ["targets", "web"].iter().try_for_each(|name| Part::find(name)?.run())?;
-    web::recorder()?;
+    web::recorders()?;
     web::instrumenter()?;
     web::compile()?;
     run(workspace::cargo().args(["build", "--workspace", "--bin", "waspect"]))?;

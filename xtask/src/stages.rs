@@ -176,7 +176,7 @@ fn unit() -> Result<Vec<String>> {
 /// The recorder as Wasm, driven by a second host: by the vectors, by modules that are really instrumented, and as the core of the
 /// adapter for JavaScript, by that one's own tests.
 fn node() -> Result<Vec<String>> {
-    let recorder = web::recorder()?;
+    let recorders = web::recorders()?;
     cargo(&["build", "--workspace", "--all-targets"])?;
     let built = workspace::target();
     let programs = [built.join("debug/waspect"), built.join("debug/examples/otlp_json")];
@@ -185,7 +185,7 @@ fn node() -> Result<Vec<String>> {
     for (script, others) in [("size", &[][..]), ("vectors", &[]), ("drive", &[&programs[0], &programs[1], &real][..])] {
         let mut command = Command::new("node");
         command.current_dir(workspace::root()).arg(format!("adapters/recorder-wasm/node/{script}.mjs"));
-        command.arg(&recorder).args(others);
+        command.args(if others.is_empty() { &recorders[..] } else { &recorders[..1] }).args(others);
         lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
     }
     web::instrumenter()?;

@@ -40,10 +40,18 @@ pub fn folder() -> PathBuf {
     workspace::assets().join("js")
 }
 
-/// Compiles recorder.wasm into the package; its path.
-pub fn recorder() -> Result<PathBuf> {
-    let compiled = cargo_wasm("recorder")?;
-    let (lowered, small) = (folder().join("lowered.wasm"), folder().join("recorder.wasm"));
+/// The recorder's modules, and the features that each has: what pages download, and what knows several stacks as well.
+const RECORDERS: [(&str, &[&str]); 2] =
+    [("recorder.wasm", &[]), ("recorder-stacks.wasm", &["--features", "waspect-recorder-wasm/stacks"])];
+
+/// Compiles the recorder's modules into the package; their paths.
+pub fn recorders() -> Result<Vec<PathBuf>> {
+    RECORDERS.iter().map(|(name, features)| recorder(name, features)).collect()
+}
+
+fn recorder(name: &str, features: &[&str]) -> Result<PathBuf> {
+    let compiled = cargo_wasm("recorder", features)?;
+    let (lowered, small) = (folder().join("lowered.wasm"), folder().join(name));
     wasm_opt(&compiled, &lowered, &[&LOWERINGS[..], &SMALL].concat())?;
     // Again, without the features: what still needed one would be refused.
     wasm_opt(&lowered, &small, &[&MVP[..], &SMALL, &SMALLER].concat())?;
@@ -53,7 +61,7 @@ pub fn recorder() -> Result<PathBuf> {
 
 /// Compiles instrumenter.wasm into the package. wasm-opt takes half a minute to make it no smaller and no faster.
 pub fn instrumenter() -> Result<()> {
-    fs::copy(cargo_wasm("instrumenter")?, folder().join("instrumenter.wasm"))?;
+    fs::copy(cargo_wasm("instrumenter", &[])?, folder().join("instrumenter.wasm"))?;
     Ok(())
 }
 
@@ -77,9 +85,9 @@ pub fn tests() -> Result<Vec<PathBuf>> {
 }
 
 /// Compiles one of our crates that are modules; where cargo puts it.
-fn cargo_wasm(name: &str) -> Result<PathBuf> {
+fn cargo_wasm(name: &str, features: &[&str]) -> Result<PathBuf> {
     let mut command = workspace::cargo();
-    command.args(["build", "--package", &format!("waspect-{name}-wasm")]);
+    command.args(["build", "--package", &format!("waspect-{name}-wasm")]).args(features);
     run(command.args(["--target", "wasm32-unknown-unknown", "--profile", "wasm"]))?;
     Ok(workspace::target().join(format!("wasm32-unknown-unknown/wasm/waspect_{name}_wasm.wasm")))
 }

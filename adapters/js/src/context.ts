@@ -16,6 +16,11 @@ interface Api {
 const API = Symbol.for("opentelemetry.js.api.1");
 const SPAN = Symbol.for("OpenTelemetry Context Key SPAN");
 
+/** W3C `traceparent`. */
+export function traceparent({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+}
+
 /** The active span's context; none without a registered context manager. Never throws: it is someone else's code. */
 export function activeSpan(): SpanContext | undefined {
   try {

@@ -4,7 +4,7 @@ import { Observer } from "./observer.js";
 import type { ObserverOptions } from "./options.js";
 
 /** The Observer behind the hooks. */
-export const observer = new Observer((globalThis as { waspect?: ObserverOptions }).waspect);
+export const observer = new Observer({ stacks: true, ...(globalThis as { waspect?: ObserverOptions }).waspect });
 
 await observer.ready;
 

@@ -39,13 +39,14 @@ export function unwrap<T>(value: T): T {
 }
 
 export class Instances {
-  recorder!: Recorder;
+  readonly recorder: Recorder;
   readonly #scopes: Scopes;
   readonly #living = new Map<number, Living>();
   readonly #registry = new FinalizationRegistry<number>((base) => this.#end(base));
 
-  constructor(scopes: Scopes) {
+  constructor(scopes: Scopes, recorder: Recorder) {
     this.#scopes = scopes;
+    this.recorder = recorder;
   }
 
   get size(): number {

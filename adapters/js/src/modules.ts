@@ -11,7 +11,12 @@ export interface Known {
   manifest: Uint8Array | undefined;
   /** From this index on, functions were added by the rewriter: a thunk, which nobody but the host calls. */
   addedFrom: number;
+  /** Its calls can be suspended: goroutines, Asyncify (rule L3). */
+  suspends: boolean;
 }
+
+/** Hooks of functions that can be suspended. */
+const SUSPENDING = ["enter_or_resume", "exit_or_suspend"];
 
 const known = new WeakMap<WebAssembly.Module, Known | null>();
 
@@ -28,7 +33,11 @@ function read(module: WebAssembly.Module): Known | null {
   const [section] = WebAssembly.Module.customSections(module, SECTION);
   const manifest = section && new Uint8Array(section);
   const functions = manifest && functionCount(manifest);
-  return { manifest, addedFrom: functions === undefined ? Infinity : functions + hooks.length };
+  return {
+    manifest,
+    addedFrom: functions === undefined ? Infinity : functions + hooks.length,
+    suspends: hooks.some(({ name }) => SUSPENDING.includes(name)),
+  };
 }
 
 /** Field 5 of the manifest, a message of protocol buffers; undefined where it is damaged or absent. */

@@ -1,13 +1,12 @@
 // The Observer: one a page or process. It makes instances of instrumented modules, and sends what they did.
 
 import { compile } from "#recorder";
+import { traceparent } from "./context.js";
 import { Exporter, type Health } from "./exporter.js";
-import { Instances } from "./instances.js";
 import { know, type Known } from "./modules.js";
 import { settle, type ObserverOptions, type Settings } from "./options.js";
-import { Pump } from "./pump.js";
-import { Recorder } from "./recorder.js";
-import { Scopes } from "./scope.js";
+import { native, Recording, type Clock } from "./recording.js";
+import type { Scopes } from "./scope.js";
 
 /**
  * Observes instrumented modules. One that is not instrumented passes through untouched.
@@ -17,32 +16,30 @@ import { Scopes } from "./scope.js";
  * const { instance } = await observer.instantiateStreaming(fetch("app.wasm"), imports);
  * instance.exports.run();
  * ```
+ *
+ * Modules whose calls can be suspended need a larger recorder. A page loads it when the first of them comes, and has two recorders then;
+ * what one's module calls of the other's hangs under it all the same.
  */
 export class Observer {
   /** Settled when recorder.wasm is there: from then on `instance` works, too. */
   readonly ready: Promise<void>;
   readonly #settings: Settings;
-  readonly #scopes: Scopes;
-  readonly #instances: Instances;
   readonly #exporter: Exporter;
-  readonly #clock: { now(): number; unix(): number };
-  readonly #manifests = new WeakSet<Known>();
-  #recorder: Recorder | undefined;
-  #pump: Pump | undefined;
+  readonly #clock: Clock;
+  readonly #recordings: Recording[] = [];
+  #stacks: Promise<Recording> | undefined;
 
   constructor(options: ObserverOptions = {}) {
     this.#settings = settle(options);
     this.#clock = options.clock ?? { now: () => performance.now(), unix: () => performance.timeOrigin + performance.now() };
-    this.#scopes = new Scopes(() => this.#clock.unix());
-    this.#instances = new Instances(this.#scopes);
     this.#exporter = new Exporter(this.#settings);
-    const module: WebAssembly.Module | Promise<WebAssembly.Module> = options.recorder ?? compile();
+    const module: WebAssembly.Module | Promise<WebAssembly.Module> = options.recorder ?? compile(options.stacks ?? false);
     if ("then" in module) {
-      this.ready = (module as Promise<WebAssembly.Module>).then((module) => this.#begin(module));
+      this.ready = (module as Promise<WebAssembly.Module>).then((module) => void this.#record(module));
       // Whoever waits for it is told; a page that does not must not be troubled.
       this.ready.catch(() => {});
     } else {
-      this.#begin(module as WebAssembly.Module);
+      this.#record(module as WebAssembly.Module);
       this.ready = Promise.resolve();
     }
   }
@@ -69,13 +66,14 @@ export class Observer {
   instance(module: WebAssembly.Module, imports?: WebAssembly.Imports): WebAssembly.Instance {
     const known = know(module);
     if (known === null) return new native.Instance(module, imports);
-    if (this.#recorder === undefined) {
+    if (this.#recordings.length === 0) {
       throw new Error("recorder.wasm is not loaded yet: `await observer.ready` before this instance is made");
     }
-    this.#learn(known);
-    const bases: number[] = [];
-    const all = this.#instances.imports(module, imports, bases);
-    return this.#adopt(this.#scopes.run(() => new native.Instance(module, all)), known, bases);
+    const recording = this.#recordings.find((one) => one.recorder.hasStacks || !known.suspends);
+    if (recording === undefined) {
+      throw new Error("calls of this module can be suspended: `await observer.instantiate(module)`, or set the option `stacks`");
+    }
+    return recording.instance(module, known, imports);
   }
 
   /** For Emscripten: `Module.instantiateWasm = observer.emscripten(url)`. */
@@ -92,23 +90,25 @@ export class Observer {
 
   /** Runs `call` as one call from the host: for functions from tables, and for errors that would be told by nobody else. */
   scope<T>(call: () => T): T {
-    return this.#recorder === undefined ? call() : this.#scopes.run(call);
+    return this.#recordings.reduceRight((call, { scopes }) => () => scopes.run(call), call)();
   }
 
   /** W3C `traceparent` of the innermost call that is open: for what an import does on its behalf. */
   traceparent(): string | undefined {
-    return this.#recorder?.traceparent();
+    const context = this.#innermost()?.recorder.context();
+    return context && traceparent(context);
   }
 
   /** The hooks, as `waspect/hooks` exports them. */
   get hooks(): Record<string, (...numbers: number[]) => number> {
-    if (this.#recorder === undefined) throw new Error("recorder.wasm is not loaded yet: `await observer.ready` first");
-    return this.#recorder.wasm;
+    const [recording] = this.#recordings;
+    if (recording === undefined) throw new Error("recorder.wasm is not loaded yet: `await observer.ready` first");
+    return recording.recorder.wasm;
   }
 
   /** Sends what there is; settled when that was tried. Never rejects. */
   async flush(): Promise<Health> {
-    this.#pump?.flush();
+    for (const recording of this.#recordings) recording.flush();
     await this.#exporter.drained();
     return this.#exporter.health;
   }
@@ -118,52 +118,28 @@ export class Observer {
     return this.#exporter.health;
   }
 
-  #begin(module: WebAssembly.Module): void {
-    const recorder = new Recorder(module, {
-      now: this.#clock.now,
-      boundary: (frames) => this.#scopes.boundary(frames),
-    });
-    recorder.configure(this.#settings, this.#settings.entropy ?? crypto.getRandomValues(new Uint8Array(16)), this.#clock.unix());
-    this.#scopes.recorder = this.#instances.recorder = recorder;
-    this.#recorder = recorder;
-    this.#pump = new Pump(this.#settings, recorder, this.#scopes, this.#instances, this.#exporter, this.#clock);
+  #record(module: WebAssembly.Module): Recording {
+    const recording = new Recording(module, this.#settings, this.#exporter, this.#clock, () => this.#innermost());
+    this.#recordings.push(recording);
+    return recording;
+  }
+
+  /** The scopes whose guest runs innermost. */
+  #innermost(): Scopes | undefined {
+    const running = this.#recordings.map(({ scopes }) => scopes).filter((scopes) => scopes.running);
+    return running.sort((a, b) => b.lastBegan - a.lastBegan)[0];
   }
 
   async #instantiate(module: WebAssembly.Module, imports?: WebAssembly.Imports): Promise<WebAssembly.Instance> {
     const known = know(module);
     if (known === null) return native.instantiate(module, imports);
     await this.ready;
-    this.#learn(known);
-    const bases: number[] = [];
-    const instance = await native.instantiate(module, this.#instances.imports(module, imports, bases));
-    return this.#adopt(instance, known, bases);
+    return (await this.#recording(known)).instantiate(module, known, imports);
   }
 
-  #adopt(instance: WebAssembly.Instance, known: Known, bases: number[]): WebAssembly.Instance {
-    this.#pump!.start();
-    return this.#instances.adopt(instance, known, bases);
-  }
-
-  #learn(known: Known): void {
-    if (known.manifest === undefined || this.#manifests.has(known)) return;
-    this.#manifests.add(known);
-    this.#recorder!.addManifest(known.manifest);
+  /** The recording for a module: the first that does, or one more. */
+  async #recording(known: Known): Promise<Recording> {
+    const found = this.#recordings.find((one) => one.recorder.hasStacks || !known.suspends);
+    return found ?? (this.#stacks ??= Promise.resolve(compile(true)).then((module) => this.#record(module)));
   }
 }
-
-/** The engine's own, whatever `waspect/register` puts in their place. */
-const native = {
-  Instance: WebAssembly.Instance,
-  compile: WebAssembly.compile.bind(WebAssembly),
-  instantiate: WebAssembly.instantiate.bind(WebAssembly) as (
-    module: WebAssembly.Module,
-    imports?: WebAssembly.Imports,
-  ) => Promise<WebAssembly.Instance>,
-  async compileStreaming(source: Response | PromiseLike<Response>): Promise<WebAssembly.Module> {
-    const response = await source;
-    if (engineStreams && response.headers.get("content-type") === "application/wasm") return engineStreams(response);
-    return native.compile(await response.arrayBuffer());
-  },
-};
-
-const engineStreams = WebAssembly.compileStreaming?.bind(WebAssembly);

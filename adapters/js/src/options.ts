@@ -28,7 +28,9 @@ export interface ObserverOptions {
   metricsEveryMs?: number;
   /** Milliseconds for one attempt to send. */
   timeoutMs?: number;
-  /** recorder.wasm, where the host has it compiled already. */
+  /** Begins with the larger recorder, which knows calls that can be suspended. Otherwise it is loaded with the first module that needs it. */
+  stacks?: boolean;
+  /** recorder.wasm or recorder-stacks.wasm, where the host has it compiled already. */
   recorder?: WebAssembly.Module | Promise<WebAssembly.Module>;
   /** A monotonic clock in milliseconds, and the calendar in milliseconds since 1970. */
   clock?: { now(): number; unix(): number };

@@ -1,5 +1,6 @@
 // recorder.wasm under a friendlier face: bytes in, bytes out. What its exports mean stands in spec/adapting.md.
 
+import { hex, random, unhex, utf8 } from "./encode.js";
 import type { Batch, Settings } from "./options.js";
 import type { SpanContext } from "./context.js";
 
@@ -33,6 +34,11 @@ export class Recorder {
     this.#memory = exports.memory as WebAssembly.Memory;
   }
 
+  /** Whether calls can be suspended: recorder-stacks.wasm. */
+  get hasStacks(): boolean {
+    return "lane" in this.wasm;
+  }
+
   configure(settings: Settings, entropy: Uint8Array, unixMs: number): void {
     const option = (option: number, value?: number) => value !== undefined && this.#call("option", option, value);
     option(OPTION.minDurationNs, settings.minDurationMs === undefined ? undefined : settings.minDurationMs * 1e6);
@@ -41,7 +47,7 @@ export class Recorder {
     option(OPTION.overheadBudget, settings.overheadBudget);
     option(OPTION.delta, 1);
     const texts = Object.entries(settings.attributes).flat().map((text) => text.replaceAll("\0", ""));
-    this.#write(entropy, new TextEncoder().encode(texts.join("\0")));
+    this.#write(entropy, utf8(texts.join("\0")));
     this.#call("configure", unixMs);
   }
 
@@ -52,24 +58,24 @@ export class Recorder {
 
   scopeBegin(unixMs: number, parent?: SpanContext): number {
     if (parent === undefined) return this.#call("scope_begin", unixMs, 0);
-    const state = new TextEncoder().encode(parent.traceState?.serialize() ?? "");
-    this.#write(hex(parent.traceId), hex(parent.spanId), Uint8Array.of(parent.traceFlags), state);
+    const state = utf8(parent.traceState?.serialize() ?? "");
+    this.#write(unhex(parent.traceId), unhex(parent.spanId), Uint8Array.of(parent.traceFlags), state);
     return this.#call("scope_begin", unixMs, 1);
   }
 
   scopeEnd(scope: number, outcome: Outcome): void {
     if ("message" in outcome) {
       const texts = [outcome.code, outcome.message, outcome.backtrace].map((text) => text.replaceAll("\0", ""));
-      this.#write(new TextEncoder().encode(texts.join("\0")));
+      this.#write(utf8(texts.join("\0")));
     }
     this.#call("scope_end", scope, OUTCOME[outcome.kind], outcome.kind === "exited" ? outcome.code : 0);
   }
 
-  /** The context of the innermost open frame: W3C `traceparent`. */
-  traceparent(): string | undefined {
+  /** The context of the innermost open frame. */
+  context(): SpanContext | undefined {
     const bytes = this.#read(this.#call("context"));
-    const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    return text && `00-${text.slice(0, 32)}-${text.slice(32, 48)}-${text.slice(48)}` || undefined;
+    const text = hex(bytes);
+    return text ? { traceId: text.slice(0, 32), spanId: text.slice(32, 48), traceFlags: bytes[24]! } : undefined;
   }
 
   gateChanges(): GateChange[] {
@@ -92,7 +98,7 @@ export class Recorder {
 
   #batch(signal: Batch["signal"], length: number): Batch | undefined {
     const [bytes, items] = [this.#read(length), this.#call("items")];
-    return items > 0 ? { signal, bytes, items, id: crypto.randomUUID() } : undefined;
+    return items > 0 ? { signal, bytes, items, id: hex(random()) } : undefined;
   }
 
   #call(name: string, ...numbers: number[]): number {
@@ -112,8 +118,4 @@ export class Recorder {
   #read(length: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#memory.buffer, this.#call("output"), length).slice() as Uint8Array<ArrayBuffer>;
   }
-}
-
-function hex(text: string): Uint8Array {
-  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 }

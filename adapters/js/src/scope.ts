@@ -4,27 +4,42 @@
 // export whose identity matters) is told by the recorder; its scope ends in the microtask that it queues: then the host's stack
 // is empty, and whatever is still open is dead.
 
-import { activeSpan } from "./context.js";
+import { activeSpan, type SpanContext } from "./context.js";
 import { outcomeOf } from "./outcome.js";
 import type { Recorder } from "./recorder.js";
+
+/** How many scopes began, of all recorders: which of two is the inner one. */
+let began = 0;
 
 export class Scopes {
   recorder!: Recorder;
   /** How many began. */
   begun = 0;
+  /** When the last one did. */
+  lastBegan = 0;
   readonly #unix: () => number;
+  readonly #innermost: () => Scopes | undefined;
   /** Tokens of the scopes around calls that run, outermost first. */
   readonly #open: number[] = [];
+  /** The host's span, by its id, in which each of those began. */
+  readonly #spans: (string | undefined)[] = [];
   /** The scope that ends in a microtask; undefined when there is none. */
   #implicit: number | undefined;
 
-  constructor(unix: () => number) {
+  /** `innermost` finds the scopes of the recorder whose guest runs innermost. */
+  constructor(unix: () => number, innermost: () => Scopes | undefined) {
     this.#unix = unix;
+    this.#innermost = innermost;
+  }
+
+  /** Whether a guest runs, as far as is known. */
+  get running(): boolean {
+    return this.recorder.wasm.depth!() > 0;
   }
 
   /** Runs `call` within a scope. */
   run<T>(call: () => T): T {
-    const place = this.#open.push(this.#begin()) - 1;
+    const place = this.#open.push(this.#begin(this.#open.length)) - 1;
     try {
       const result = call();
       this.recorder.scopeEnd(this.#open[place]!, { kind: "returned" });
@@ -46,7 +61,7 @@ export class Scopes {
       if (this.#open.length > 0) return;
     }
     if (this.#implicit === undefined) {
-      this.#implicit = this.#begin();
+      this.#implicit = this.#begin(this.#open.length);
       queueMicrotask(() => this.#endImplicit());
     }
   }
@@ -59,9 +74,20 @@ export class Scopes {
     }
   }
 
-  #begin(): number {
+  #begin(place: number): number {
+    const active = activeSpan();
+    const parent = this.#parent(active);
     this.begun += 1;
-    return this.recorder.scopeBegin(this.#unix(), activeSpan());
+    this.lastBegan = began += 1;
+    this.#spans[place] = active?.spanId;
+    return this.recorder.scopeBegin(this.#unix(), parent);
+  }
+
+  /** The parent of what begins: the host's span, unless a guest runs within it. Then that guest's call, which its own recorder knows. */
+  #parent(active: SpanContext | undefined): SpanContext | undefined {
+    const around = this.#innermost();
+    if (around === undefined || around.#spans[around.#open.length - 1] !== active?.spanId) return active;
+    return around === this ? undefined : around.recorder.context();
   }
 
   /** Closes what is open above the innermost scope of a running call, or everything. */
@@ -69,7 +95,7 @@ export class Scopes {
     const innermost = this.#open.length - 1;
     if (innermost >= 0) {
       this.recorder.scopeEnd(this.#open[innermost]!, { kind: "returned" });
-      this.#open[innermost] = this.#begin();
+      this.#open[innermost] = this.#begin(innermost);
     } else {
       this.#implicit = undefined;
       this.recorder.wasm.close_lane!();

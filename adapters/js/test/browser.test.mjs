@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.mjs";
 import { launch } from "./chromium.mjs";
 import { close, endpoint as endpointFor, files, listen } from "./servers.mjs";
-import { decode, original, real, tree, wasm } from "./support.mjs";
+import { asyncified, decode, original, real, tree, wasm } from "./support.mjs";
 
 const NAVIGATIONS = 100;
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -65,6 +65,25 @@ test("a page under a strict policy sends to another origin", async () => {
   const { spans, points } = decode(received.splice(0));
   assert.deepEqual(tree(spans), [" > run", "run > env.log"]);
   assert.deepEqual(points["wasm.function.calls"], { run: 1, "env.log": 1 });
+  await page.close();
+});
+
+test("a page whose calls can be suspended loads what that needs, and what is called from there hangs below", async () => {
+  const { page, errors } = await open();
+  const loaded = () => page.evaluate(() => performance.getEntriesByType("resource").map(({ name }) => new URL(name).pathname));
+  assert(!(await loaded()).includes("/recorder-stacks.wasm"));
+  const frames = await page.evaluate(async (bytes) => {
+    const { instance } = await globalThis.observer.instantiate(Uint8Array.from(bytes), { env: { run: globalThis.run } });
+    instance.exports.outer();
+    return globalThis.observer.traceparent();
+  }, Array.from(asyncified(`(module (import "env" "run" (func $run)) (memory 1) (func (export "outer") (call $run)))`)));
+  assert.equal(frames, undefined);
+  assert((await loaded()).includes("/recorder-stacks.wasm"));
+  await page.evaluate(() => globalThis.observer.flush());
+  assert.deepEqual(errors, []);
+  const { spans } = decode(received.splice(0));
+  assert.deepEqual(tree(spans), [" > run", "run > env.log", " > outer", "outer > env.run", "env.run > run", "run > env.log"]);
+  assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 2);
   await page.close();
 });
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import { ROOT_CONTEXT, context, trace } from "@opentelemetry/api";
-import { observe, wasm } from "./support.mjs";
+import { observe, tree, wasm } from "./support.mjs";
 
 const storage = new AsyncLocalStorage();
 context.setGlobalContextManager({
@@ -29,6 +29,18 @@ test("a call within a span is its child, and what it calls can be told on", asyn
     ["host.call", host(1).spanContext().traceId, spans[0].spanId],
   ]);
   assert.equal(traceparent, `00-${host(1).spanContext().traceId}-${spans[1].spanId}-01`);
+});
+
+test("what an import calls in turn hangs under it, and not beside it, unless it began a span", async () => {
+  const { observer, told } = observe();
+  const inner = trace.wrapSpanContext({ ...host(1).spanContext(), spanId: "00000000000000aa" });
+  let calls = 0;
+  const again = [() => exports.work(), () => context.with(trace.setSpan(ROOT_CONTEXT, inner), exports.work)];
+  const { exports } = observer.instance(module, { host: { call: () => again[calls++]?.() } });
+  context.with(trace.setSpan(ROOT_CONTEXT, host(1)), exports.work);
+  const { spans } = await told();
+  assert.deepEqual(tree(spans), ["host > work", "work > host.call", "host.call > work", "work > host.call", "host > work", "work > host.call"]);
+  assert.equal(spans[4].parentSpanId, "00000000000000aa");
 });
 
 test("what the host does not sample has no spans, and counts all the same", async () => {

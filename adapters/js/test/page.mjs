@@ -12,7 +12,9 @@ export async function open() {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const code = bundle(`export { drive } from "./drive.mjs";`, join(root, "test"));
   const files = { "/": ["text/html", "<!doctype html>"], "/assets/js/drive.js": ["text/javascript", code] };
-  files["/recorder.wasm"] = ["application/wasm", readFileSync(join(root, "recorder.wasm"))];
+  for (const name of ["recorder.wasm", "recorder-stacks.wasm"]) {
+    files[`/${name}`] = ["application/wasm", readFileSync(join(root, name))];
+  }
   const server = createServer(({ url }, response) => {
     const [type, body] = files[url] ?? ["text/plain"];
     response.writeHead(body ? 200 : 404, { "content-type": type }).end(body);

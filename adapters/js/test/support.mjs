@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Observer } from "waspect";
 
 const { WASPECT, OTLP_JSON, MODULES } = process.env;
@@ -17,6 +18,14 @@ export function wasm(text, ...options) {
   const path = join(folder, "module.wat");
   writeFileSync(path, text);
   return run(WASPECT, ["instrument", path, "-o", "-", ...options]);
+}
+
+/** The same of a module that Binaryen's Asyncify has gone over. */
+export function asyncified(text) {
+  const [from, to] = ["module.wat", "asyncified.wasm"].map((name) => join(folder, name));
+  writeFileSync(from, text);
+  run("node", [fileURLToPath(new URL("../node_modules/binaryen/bin/wasm-opt", import.meta.url)), from, "--asyncify", "-o", to]);
+  return run(WASPECT, ["instrument", to, "-o", "-"]);
 }
 
 export const NOTHING = ["--only", "imports", "--no-imports", "--no-alloc"];

@@ -36,7 +36,9 @@ hook!(enter(func: u32 => u32) -> u32, 0, knock(false));
 hook!(exit(token: u32 => u32));
 hook!(unwind(token: u32 => u32));
 hook!(unwound(token: u32 => u32));
+#[cfg(feature = "stacks")]
 hook!(enter_or_resume(func: u32 => u32, point: u32 => u32, stack: u32 => u32, height: u32 => u32) -> u32, 0, knock(false));
+#[cfg(feature = "stacks")]
 hook!(exit_or_suspend(token: u32 => u32, way: u32 => u32));
 hook!(begin(func: u32 => u32) -> u32, 0, knock(true));
 hook!(end(token: u32 => u32));

@@ -163,6 +163,7 @@ extern "C" fn anchor(wall_unix_ms: f64) {
 }
 
 /// `Recorder::lane`.
+#[cfg(feature = "stacks")]
 #[unsafe(no_mangle)]
 extern "C" fn lane(lane: u32) {
     with(|state| {
@@ -179,6 +180,7 @@ extern "C" fn depth() -> u32 {
 }
 
 /// `Recorder::suspended`.
+#[cfg(feature = "stacks")]
 #[unsafe(no_mangle)]
 extern "C" fn suspended() -> u32 {
     with(|state| state.recorder.as_ref().map_or(0, |recorder| recorder.suspended() as u32))

@@ -12,7 +12,7 @@ use crate::exemplar::Exemplar;
 use crate::functions::NONE;
 use crate::governor::Governor;
 use crate::histogram::Histogram;
-use crate::objects::Objects;
+use crate::objects::{self, Objects};
 use crate::otlp::{self, traces};
 use crate::series::Exported;
 use crate::tree;
@@ -138,7 +138,7 @@ impl Aggregator {
         }
         self.merge_spans(&delta, &places);
         self.merge_errors(&delta, &places);
-        for object in &delta.objects {
+        for object in delta.objects.iter().filter(|_| objects::TOLD) {
             if !self.objects.add(places[object.function as usize], object.r#type, object.made) {
                 self.drops.add(DropReason::Object, object.made.objects);
             }

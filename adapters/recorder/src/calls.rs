@@ -313,7 +313,7 @@ impl Recorder {
     #[inline(always)]
     fn account_instant(&mut self, function: u32, node: u32) {
         self.functions.met[function as usize].instant += 1;
-        self.tree.figures(node).calls += 1;
+        self.tree.count(node, |figures| figures.calls += 1);
         if self.flight.closed_at_once(function, node) {
             self.settle();
         }
@@ -333,9 +333,10 @@ impl Recorder {
                 met.total = met.total.wrapping_add(call.duration);
             }
             self.functions.histograms[met.histogram as usize].record(call.duration);
-            let figures = self.tree.figures(call.node);
-            figures.calls += 1;
-            figures.own = figures.own.wrapping_add(call.own);
+            self.tree.count(call.node, |figures| {
+                figures.calls += 1;
+                figures.own = figures.own.wrapping_add(call.own);
+            });
         }
     }
 
@@ -350,8 +351,7 @@ impl Recorder {
             if !active.is_some_and(|outer| outer.function == frame.function && outer.is(flag::OUTERMOST)) {
                 met.total = met.total.wrapping_add(duration);
             }
-            let figures = self.tree.figures(frame.node);
-            figures.own = figures.own.wrapping_add(own);
+            self.tree.count(frame.node, |figures| figures.own = figures.own.wrapping_add(own));
         }
         duration >= self.config.spans.min_duration_ns
     }

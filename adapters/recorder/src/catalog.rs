@@ -149,8 +149,7 @@ impl Catalog {
 
     /// A call of a function that leads to its trace.
     pub(crate) fn exemplify(&mut self, function: u32, call: Exemplar) {
-        let known = &mut self.functions[function as usize].exemplar;
-        *known = exemplar::slowest(known.take().into_iter().chain([call]));
+        exemplar::keep_slower(&mut self.functions[function as usize].exemplar, call);
     }
 
     pub(crate) fn name(&self, function: u32) -> &str {

@@ -11,6 +11,8 @@ use crate::frame::flag;
 use crate::functions::{NONE, SHARED_HISTOGRAM};
 use crate::histogram::Histogram;
 use crate::lane::Lane;
+use crate::objects;
+use crate::stacks::STACKS;
 use crate::tree::{self, Figures, GROWS, OVERFLOW};
 use crate::{Recorder, Timestamp};
 
@@ -35,7 +37,9 @@ impl Recorder {
         if GROWS {
             self.drain_nodes(&mut delta, &mut places);
         }
-        self.drain_objects(&mut delta, &mut places);
+        if objects::TOLD {
+            self.drain_objects(&mut delta, &mut places);
+        }
         self.name_functions(&mut delta, &mut places);
         delta.drops = core::mem::take(&mut self.drops);
         self.clean_up();
@@ -79,7 +83,7 @@ impl Recorder {
 
     /// Roots of stacks of the guest's on which nothing runs now. Their frames are not looked at: what is flushed hangs under the stack.
     fn flush_waiting_roots(&mut self, now: u64) {
-        let Some(ids) = &self.ids else { return };
+        let Some(ids) = self.ids.as_ref().filter(|_| STACKS) else { return };
         let open_root_ns = self.config.spans.open_root_ns;
         for root in self.stacks.roots() {
             let is_empty = root.kept.is_empty() && root.slowest.is_empty();
@@ -163,7 +167,7 @@ impl Recorder {
 
     /// Nodes with figures, and the nodes above them.
     fn drain_nodes(&mut self, delta: &mut Delta, places: &mut [u32]) {
-        self.drops.add(DropReason::Node, self.tree.figures(OVERFLOW).calls);
+        self.drops.add(DropReason::Node, self.tree.nodes()[OVERFLOW as usize].figures.calls);
         let nodes = self.tree.nodes();
         let mut wanted = vec![false; nodes.len()];
         for (at, node) in nodes.iter().enumerate().rev() {

@@ -22,7 +22,9 @@ impl Exemplar {
     }
 }
 
-/// The slowest of several.
-pub(crate) fn slowest(exemplars: impl IntoIterator<Item = Exemplar>) -> Option<Exemplar> {
-    exemplars.into_iter().max_by_key(|exemplar| exemplar.duration_ns)
+/// Keeps the slower one; of equals the later.
+pub(crate) fn keep_slower(known: &mut Option<Exemplar>, call: Exemplar) {
+    if known.is_none_or(|known| known.duration_ns <= call.duration_ns) {
+        *known = Some(call);
+    }
 }

@@ -7,6 +7,8 @@ pub(crate) const NO_FUNCTION: u32 = u32::MAX;
 
 /// What was opened, and what has to happen when it closes. Bits, so that the common call tests them all at once.
 pub(crate) mod flag {
+    use crate::stacks::STACKS;
+
     /// A host call's scope (B2): no function, no span.
     pub(crate) const SCOPE: u16 = 1;
     /// A `begin` (B1), or a call that opens a boundary implicitly (C3): always a span.
@@ -27,9 +29,9 @@ pub(crate) mod flag {
     /// A call of an allow-listed function: a span, however short it was.
     pub(crate) const LISTED: u16 = 256;
     /// A call that may be suspended: it stands on a stack of the guest's.
-    pub(crate) const STACKED: u16 = 512;
+    pub(crate) const STACKED: u16 = if STACKS { 512 } else { 0 };
     /// The first frame of such a stack on the lane: what is below is not its caller.
-    pub(crate) const FLOOR: u16 = 1024;
+    pub(crate) const FLOOR: u16 = if STACKS { 1024 } else { 0 };
 
     /// A frame with any of these does not close the short way.
     pub(crate) const SLOW: u16 = SCOPE | BOUNDARY | BEGIN | MERGED | ROOT | KEPT | LISTED | FLOOR;

@@ -5,10 +5,7 @@
 //! what all recorders saw together, so that instances which live for one request each are governed as well.
 
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
-
-use waspect_abi::BuildId;
 
 use crate::catalog::{Catalog, Function};
 use crate::order::{self, Keyed};
@@ -66,27 +63,12 @@ impl Governor {
     }
 
     fn publish(&mut self, catalog: &Catalog) {
-        let by_place = catalog.modules.iter().enumerate();
-        let mut builds: Vec<Keyed> = by_place.map(|(place, module)| (module.build.0, place as u32)).collect();
-        order::sort(&mut builds);
-        let mut ranks = vec![0_u64; builds.len()];
-        for (rank, (_, place)) in builds.iter().enumerate() {
-            ranks[*place as usize] = rank as u64;
-        }
         let untimed = catalog.functions.iter().filter(|function| function.untimed);
-        let key = |function: &Function| (ranks[function.module as usize] << 32 | u64::from(function.index), 0);
+        let key = |function: &Function| (catalog.modules[function.module as usize].build.0, function.index);
         let mut functions: Vec<Keyed> = untimed.map(key).collect();
         order::sort(&mut functions);
-        let mut modules: Vec<(BuildId, Vec<u32>)> = Vec::new();
-        for (key, _) in functions {
-            let build = BuildId(builds[(key >> 32) as usize].0);
-            match modules.last_mut() {
-                Some((last, functions)) if *last == build => functions.push(key as u32),
-                _ => modules.push((build, vec![key as u32])),
-            }
-        }
-        if modules != *self.untimed.modules {
-            self.untimed = Untimed { version: self.untimed.version + 1, modules: Arc::new(modules) };
+        if functions != *self.untimed.functions {
+            self.untimed = Untimed { version: self.untimed.version + 1, functions: Arc::new(functions) };
         }
     }
 }

@@ -20,13 +20,13 @@ impl Ids {
         self.traces = self.traces.wrapping_add(1);
         let high = mix(self.key[1] ^ mix(self.traces)) | 1 << 63;
         let low = mix(self.key[0].rotate_left(32) ^ mix(self.traces));
-        (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+        (u128::from(low) << 64 | u128::from(high)).to_le_bytes()
     }
 
     /// The span id of the frame with this number; never zero.
     pub(crate) fn span(&self, sequence: u64) -> [u8; 8] {
         let id = mix(mix(self.key[0].wrapping_add(sequence)) ^ self.key[1]);
-        if id == 0 { [1; 8] } else { id.to_be_bytes() }
+        if id == 0 { [1; 8] } else { id.to_le_bytes() }
     }
 
     /// A key for hash tables.

@@ -7,7 +7,7 @@ use crate::frame::Frame;
 use crate::rewinding::Rewound;
 use crate::ring::Unopened;
 use crate::spans::Root;
-use crate::stacks::{Active, Place};
+use crate::stacks::{Active, Place, STACKS};
 
 /// One stack of frames.
 #[derive(Debug, Default)]
@@ -64,16 +64,17 @@ impl Parked {
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
-        self.lanes.iter_mut()
+        let lanes = if STACKS { &mut *self.lanes } else { &mut [] };
+        lanes.iter_mut()
     }
 
     /// Open frames on these lanes.
     pub(crate) fn frames(&self) -> usize {
-        self.frames
+        if STACKS { self.frames } else { 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
+        !STACKS || self.lanes.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {

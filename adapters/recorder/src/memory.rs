@@ -5,7 +5,7 @@ use waspect_abi::semconv::DropReason;
 use crate::frame::flag;
 use crate::functions::NONE;
 use crate::heap::{Allocation, Freed};
-use crate::objects::Made;
+use crate::objects::{self, Made};
 use crate::{Recorder, Timestamp, table, tree};
 
 /// Size of a page where the manifest does not say otherwise, as a power of two.
@@ -43,8 +43,7 @@ impl Recorder {
                 figures.heap.leaked_allocations += 1;
                 figures.heap.leaked_bytes = figures.heap.leaked_bytes.saturating_add(allocation.size);
             }
-            let node = self.tree.figures(allocation.node);
-            node.live = node.live.wrapping_sub_unsigned(allocation.size);
+            self.tree.count(allocation.node, |node| node.live = node.live.wrapping_sub_unsigned(allocation.size));
         }
         self.allocations = self.allocations.saturating_sub(instance.heap.len());
         instance.heap.release();
@@ -73,7 +72,8 @@ impl Recorder {
 
     /// An allocation whose address nobody sees; `kind` is 0, or the index of an object's type plus 1 (A7).
     fn count_object(&mut self, function: u32, kind: u64, size: u64) {
-        if let Some(r#type) = kind.checked_sub(1).and_then(|index| u32::try_from(index).ok())
+        if objects::TOLD
+            && let Some(r#type) = kind.checked_sub(1).and_then(|index| u32::try_from(index).ok())
             && !self.objects.add(function, r#type, Made { objects: 1, bytes: size })
         {
             self.drops.count(DropReason::Object);
@@ -103,8 +103,7 @@ impl Recorder {
 
     fn take(&mut self, place: u32, function: u32, address: u64, size: u64) {
         let node = self.node_of_caller(function, size);
-        let figures = self.tree.figures(node);
-        figures.allocated = figures.allocated.saturating_add(size);
+        self.tree.count(node, |figures| figures.allocated = figures.allocated.saturating_add(size));
         let met = &mut self.functions.met[function as usize];
         met.heap.allocations += 1;
         met.heap.bytes = met.heap.bytes.saturating_add(size);
@@ -146,8 +145,7 @@ impl Recorder {
         met.heap.live_bytes = met.heap.live_bytes.wrapping_add(bytes);
         met.live = met.live.wrapping_add(bytes);
         met.live_max = met.live_max.max(met.live.max(0) as u64);
-        let node = self.tree.figures(allocation.node);
-        node.live = node.live.wrapping_add(bytes);
+        self.tree.count(allocation.node, |node| node.live = node.live.wrapping_add(bytes));
     }
 
     /// The node of who allocates; the frame on top is charged with the bytes.

@@ -1,8 +1,6 @@
 //! The metrics of the process, as one request.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use waspect_abi::semconv::{Instrument, Metric, attribute, metric};
@@ -12,8 +10,9 @@ use crate::catalog::Module;
 use crate::exemplar::Exemplar;
 use crate::figures::Figures;
 use crate::histogram::Histogram;
+use crate::otlp::attributes::Attributes;
 use crate::otlp::metrics::{Number, Times, histogram, metric as append, point};
-use crate::series::{self, Attribute, ModuleTold, Series};
+use crate::series::{ModuleTold, Series};
 use crate::{Aggregator, Batch, DropReason, otlp};
 
 /// A metric of functions, and its value.
@@ -125,10 +124,9 @@ impl Aggregator {
     fn error_metrics(&mut self, out: &mut Output) {
         let (metric, mut points) = (metric::WASM_ERRORS, Vec::new());
         for error in &mut self.errors {
-            let mut attributes = vec![Attribute::Text(attribute::ERROR_TYPE, error.code.clone())];
-            if !error.function.is_empty() {
-                attributes.push(Attribute::Text(attribute::CODE_FUNCTION_NAME, error.function.clone()));
-            }
+            let attributes = Attributes::default()
+                .text(attribute::ERROR_TYPE, &error.code)
+                .text(attribute::CODE_FUNCTION_NAME, &error.function);
             out.number(&mut points, &metric, &attributes, error.count, error.told);
             error.told = error.count;
         }
@@ -138,7 +136,7 @@ impl Aggregator {
     fn module_metrics(&mut self, out: &mut Output) {
         let (exported, modules) = (&mut self.exported, &self.catalog.modules);
         exported.modules.resize_with(modules.len(), ModuleTold::default);
-        let attributes: Vec<Vec<Attribute>> = modules.iter().map(module_attributes).collect();
+        let attributes: Vec<Attributes> = modules.iter().map(module_attributes).collect();
         for (at, (metric, value)) in MODULE_METRICS.iter().enumerate() {
             let mut points = Vec::new();
             for ((module, told), attributes) in modules.iter().zip(&mut exported.modules).zip(&attributes) {
@@ -163,7 +161,7 @@ impl Aggregator {
         let (metric, mut points) = (metric::WASPECT_DROPS, Vec::new());
         let series = (overflowing > 0).then_some((DropReason::Series, overflowing));
         for (reason, items) in self.drops.iter().chain(series) {
-            let attributes = [Attribute::Text(attribute::WASPECT_DROP_REASON, reason.name().to_owned())];
+            let attributes = Attributes::default().text(attribute::WASPECT_DROP_REASON, reason.name());
             let told = self.exported.drops.replace(reason, items);
             out.number(&mut points, &metric, &attributes, items, told);
         }
@@ -171,13 +169,14 @@ impl Aggregator {
     }
 
     fn process_metrics(&mut self, out: &mut Output) {
+        let none = Attributes::default();
         for ((metric, value), told) in PROCESS_METRICS.iter().zip(&mut self.exported.totals) {
             let (now, mut points) = (value(&self.totals), Vec::new());
-            out.number(&mut points, metric, &[], now, core::mem::replace(told, now));
+            out.number(&mut points, metric, &none, now, core::mem::replace(told, now));
             append(&mut out.bytes, metric, &out.times, &points);
         }
         let (metric, mut points) = (metric::WASPECT_CLOCK_RESOLUTION, Vec::new());
-        out.number(&mut points, &metric, &[], self.config.clock_resolution_ns, 0);
+        out.number(&mut points, &metric, &none, self.config.clock_resolution_ns, 0);
         append(&mut out.bytes, &metric, &out.times, &points);
     }
 }
@@ -191,7 +190,7 @@ struct Output {
 
 impl Output {
     /// A point, unless the value is and was zero. Durations come in nanoseconds.
-    fn number(&mut self, points: &mut Vec<u8>, metric: &Metric, attributes: &[Attribute], now: u64, told: u64) {
+    fn number(&mut self, points: &mut Vec<u8>, metric: &Metric, attributes: &Attributes, now: u64, told: u64) {
         let value = if self.times.is_delta(metric.instrument) { now.wrapping_sub(told) } else { now };
         if value == 0 && (self.times.is_delta(metric.instrument) || told == 0) {
             return;
@@ -203,7 +202,7 @@ impl Output {
         } else {
             Number::Int(i64::try_from(value).unwrap_or(i64::MAX))
         };
-        point(points, metric, &self.times, &series::encode(attributes, 7), value);
+        point(points, metric, &self.times, &attributes.of_number, value);
         self.items += 1;
     }
 
@@ -211,21 +210,19 @@ impl Output {
         &mut self,
         points: &mut Vec<u8>,
         metric: &Metric,
-        attributes: &[Attribute],
+        attributes: &Attributes,
         all: &Histogram,
         told: Option<&Histogram>,
         exemplar: Option<Exemplar>,
     ) {
         let before = points.len();
-        histogram(points, metric, &self.times, &series::encode(attributes, 1), all, told, exemplar);
+        histogram(points, metric, &self.times, &attributes.of_histogram, all, told, exemplar);
         self.items += u64::from(points.len() > before);
     }
 }
 
-fn module_attributes(module: &Module) -> Vec<Attribute> {
-    let mut attributes = vec![Attribute::Text(attribute::WASM_MODULE_BUILD_ID, module.build.hex())];
-    if !module.name.is_empty() {
-        attributes.push(Attribute::Text(attribute::WASM_MODULE_NAME, module.name.clone()));
-    }
-    attributes
+fn module_attributes(module: &Module) -> Attributes {
+    Attributes::default()
+        .text(attribute::WASM_MODULE_BUILD_ID, &module.build.hex())
+        .text(attribute::WASM_MODULE_NAME, &module.name)
 }

@@ -2,6 +2,9 @@
 
 use crate::table::Table;
 
+/// Whether anyone is told. Without profiles nobody asks for objects by type: what functions allocate has them all.
+pub(crate) const TOLD: bool = cfg!(feature = "profile");
+
 /// Objects of one type that one function made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Made {
@@ -24,6 +27,9 @@ impl Objects {
 
     /// Room for all, so that no hook makes it grow.
     pub(crate) fn reserve(&mut self) {
+        if !TOLD {
+            return;
+        }
         self.made.reserve(self.pairs_max);
     }
 
@@ -49,7 +55,9 @@ impl Objects {
 
     /// Forgets everything; keeps the room.
     pub(crate) fn clear(&mut self) {
-        self.made.clear();
+        if TOLD {
+            self.made.clear();
+        }
     }
 }
 

@@ -309,7 +309,7 @@ impl Recorder {
             changes.extend(opened.map(|function| change(function, true)));
             let closed = wanted.iter().filter(|function| instance.closed_gates.binary_search(function).is_err());
             changes.extend(closed.filter(|function| **function < instance.ids).map(|function| change(function, false)));
-            instance.closed_gates = wanted.to_vec();
+            instance.closed_gates = wanted;
         }
         changes
     }

@@ -11,7 +11,7 @@ use waspect_abi::semconv::DropReason;
 
 use crate::calls::Closing;
 use crate::frame::{Frame, flag};
-use crate::stacks::{Key, Place, Suspended};
+use crate::stacks::{Key, Place, STACKS, Suspended};
 use crate::{Outcome, Recorder, Timestamp, tree};
 
 /// Frames that have left the lane one after the other, innermost first, and whose callers may leave next.
@@ -300,7 +300,7 @@ impl Recorder {
     /// What left the lane, and whose caller then did not: it closes where it was.
     pub(crate) fn abandon(&mut self) {
         self.leaving.begins_again = false;
-        if self.leaving.frames.is_empty() {
+        if !STACKS || self.leaving.frames.is_empty() {
             return;
         }
         let (since, depth) = (self.leaving.since, self.lane.frames.len());

@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::frame::{NO_FUNCTION, flag};
 use crate::functions::NONE;
 use crate::spans::Trace;
+use crate::stacks::STACKS;
 use crate::tree;
 use crate::{Outcome, Parent, Recorder, SpanContext, Timestamp};
 
@@ -193,7 +194,7 @@ impl Recorder {
 
     /// A root left the lane: the stack that began with it has none there any more.
     fn forget_root_of_stack(&mut self, sequence: u64) {
-        if let Some(active) = self.lane.stacks.last_mut().filter(|active| active.root == Some(sequence)) {
+        if STACKS && let Some(active) = self.lane.stacks.last_mut().filter(|active| active.root == Some(sequence)) {
             active.root = None;
         }
     }

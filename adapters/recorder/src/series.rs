@@ -1,9 +1,6 @@
 //! Series: which functions share a point, which have one of their own, and what was told of each.
 
-use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use waspect_abi::semconv::attribute;
@@ -15,7 +12,7 @@ use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::ids;
 use crate::order::{self, Keyed};
-use crate::otlp::wire;
+use crate::otlp::attributes::Attributes;
 use crate::table::Table;
 
 /// What exports have told so far.
@@ -41,7 +38,7 @@ pub(crate) struct Exported {
 pub(crate) struct Series {
     /// Places in the catalog.
     pub(crate) functions: Vec<u32>,
-    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) attributes: Attributes,
     /// None until it is decided whether it has points of its own. It is decided once.
     pub(crate) admitted: Option<bool>,
     pub(crate) figures: Figures,
@@ -56,28 +53,9 @@ pub(crate) struct ModuleTold {
     pub(crate) final_memory: Option<Box<Histogram>>,
 }
 
-/// An attribute of points.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Attribute {
-    Text(&'static str, String),
-    True(&'static str),
-}
-
-/// Encodes attributes of a point: field 7 of number points, field 1 of histograms' points.
-pub(crate) fn encode(attributes: &[Attribute], field: u32) -> Vec<u8> {
-    let mut out = Vec::new();
-    for attribute in attributes {
-        match attribute {
-            Attribute::Text(key, value) => wire::text_attribute(&mut out, field, key, value),
-            Attribute::True(key) => wire::true_attribute(&mut out, field, key),
-        }
-    }
-    out
-}
-
 impl Exported {
     pub(crate) fn new(start_unix_ns: u64) -> Exported {
-        let attributes = vec![Attribute::True(attribute::OTEL_METRIC_OVERFLOW)];
+        let attributes = Attributes::default().truth(attribute::OTEL_METRIC_OVERFLOW);
         Exported {
             last: start_unix_ns,
             series: Vec::new(),
@@ -127,13 +105,10 @@ impl Exported {
         for (place, function) in catalog.functions.iter().enumerate() {
             let module = &catalog.modules[function.module as usize].name;
             let kind = if function.import { "import" } else { "guest" };
-            let mut attributes = vec![
-                Attribute::Text(attribute::CODE_FUNCTION_NAME, function.name.clone()),
-                Attribute::Text(attribute::WASM_FUNCTION_KIND, kind.to_owned()),
-            ];
-            if !module.is_empty() {
-                attributes.push(Attribute::Text(attribute::WASM_MODULE_NAME, module.clone()));
-            }
+            let attributes = Attributes::default()
+                .text(attribute::CODE_FUNCTION_NAME, &function.name)
+                .text(attribute::WASM_FUNCTION_KIND, kind)
+                .text(attribute::WASM_MODULE_NAME, module);
             let series = self.place(attributes);
             self.series[series as usize].functions.push(place as u32);
         }
@@ -141,10 +116,10 @@ impl Exported {
 
     /// The series with these attributes, new or known. The guest picks names: whoever does not know the time of our start to the
     /// nanosecond cannot make them meet.
-    fn place(&mut self, attributes: Vec<Attribute>) -> u32 {
+    fn place(&mut self, attributes: Attributes) -> u32 {
         let mut hash = self.hash_key;
-        for byte in encode(&attributes, 7) {
-            hash = ids::mix(hash ^ u64::from(byte));
+        for byte in &attributes.of_number {
+            hash = ids::mix(hash ^ u64::from(*byte));
         }
         // A bit less, so that it is never the mark of an empty place.
         let mut key = hash >> 1;
@@ -188,8 +163,12 @@ impl Series {
 
     /// The slowest call of its functions that has a span, once.
     pub(crate) fn take_exemplar(&self, catalog: &mut Catalog) -> Option<Exemplar> {
-        exemplar::slowest(
-            self.functions.iter().filter_map(|function| catalog.functions[*function as usize].exemplar.take()),
-        )
+        let mut slowest = None;
+        for function in &self.functions {
+            if let Some(call) = catalog.functions[*function as usize].exemplar.take() {
+                exemplar::keep_slower(&mut slowest, call);
+            }
+        }
+        slowest
     }
 }

@@ -10,6 +10,10 @@ use crate::frame::{Frame, flag};
 use crate::spans::Root;
 use crate::table::Table;
 
+/// Whether there are any. Without the feature nothing is ever suspended, and what would see to that is not there: most modules need
+/// none of it, and a page downloads it.
+pub(crate) const STACKS: bool = cfg!(feature = "stacks");
+
 /// A stack of a guest: the base of the instance, and how the guest calls it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Key {
@@ -111,7 +115,7 @@ impl Stacks {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.places.len() == 0
+        !STACKS || self.places.len() == 0
     }
 
     /// How many stacks have suspended frames.

@@ -98,9 +98,12 @@ impl Tree {
         }
     }
 
+    /// Counts something at a node.
     #[inline]
-    pub(crate) fn figures(&mut self, node: u32) -> &mut Figures {
-        &mut self.nodes[node as usize].figures
+    pub(crate) fn count(&mut self, node: u32, count: impl FnOnce(&mut Figures)) {
+        if GROWS {
+            count(&mut self.nodes[node as usize].figures);
+        }
     }
 
     pub(crate) fn nodes(&self) -> &[Node] {
@@ -116,6 +119,9 @@ impl Tree {
 
     /// No node but the root and the overflow node.
     pub(crate) fn clear(&mut self) {
+        if !GROWS {
+            return;
+        }
         self.nodes.clear();
         self.nodes.extend([Node::default(); 2]);
         self.children.clear();

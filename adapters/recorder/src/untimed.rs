@@ -5,22 +5,23 @@ use alloc::vec::Vec;
 
 use waspect_abi::BuildId;
 
+use crate::order::Keyed;
+
 /// Functions whose gates are to be closed, of every module in the process. Cheap to clone and to compare.
 #[derive(Clone, Debug, Default)]
 pub struct Untimed {
     /// Goes up by one with every change; 0 is 'nothing is untimed'.
     pub version: u64,
-    /// By build id, ascending; function indexes ascending.
-    pub modules: Arc<Vec<(BuildId, Vec<u32>)>>,
+    /// Build id of the module and original index, ascending.
+    pub(crate) functions: Arc<Vec<Keyed>>,
 }
 
 impl Untimed {
     /// The functions of a module, by original index, ascending. What a new instance closes before its first call.
-    pub fn functions(&self, build: BuildId) -> &[u32] {
-        match self.modules.binary_search_by_key(&build, |(id, _)| *id) {
-            Ok(at) => &self.modules[at].1,
-            Err(_) => &[],
-        }
+    pub fn functions(&self, build: BuildId) -> Vec<u32> {
+        let first = self.functions.partition_point(|(id, _)| *id < build.0);
+        let functions = self.functions[first..].iter().take_while(|(id, _)| *id == build.0);
+        functions.map(|(_, function)| *function).collect()
     }
 }
 

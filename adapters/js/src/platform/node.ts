@@ -1,9 +1,9 @@
-// Node, Deno, Bun: recorder.wasm is a file beside the package, and compiled when it is first needed.
+// Node, Deno, Bun: the recorder is a file beside the package, and compiled when it is first needed. Nobody downloads it: always the larger one.
 
 import { readFileSync } from "node:fs";
 
-export function compile(): WebAssembly.Module {
-  return new WebAssembly.Module(readFileSync(new URL("../../recorder.wasm", import.meta.url)));
+export function compile(_stacks: boolean): WebAssembly.Module {
+  return new WebAssembly.Module(readFileSync(new URL("../../recorder-stacks.wasm", import.meta.url)));
 }
 
 export const variables: Record<string, string | undefined> = process.env;

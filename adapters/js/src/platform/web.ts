@@ -1,7 +1,8 @@
-// Browsers and workers: recorder.wasm is fetched from beside the package; bundlers know this form and take the file along.
+// Browsers and workers: the recorder is fetched from beside the package; bundlers know this form and take the files along.
 
-export async function compile(): Promise<WebAssembly.Module> {
-  const response = await fetch(new URL("../../recorder.wasm", import.meta.url));
+export async function compile(stacks: boolean): Promise<WebAssembly.Module> {
+  const [plain, full] = [new URL("../../recorder.wasm", import.meta.url), new URL("../../recorder-stacks.wasm", import.meta.url)];
+  const response = await fetch(stacks ? full : plain);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 

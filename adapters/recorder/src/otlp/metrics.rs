@@ -154,9 +154,9 @@ fn buckets(out: &mut Vec<u8>, counts: &[(i32, u64)]) {
                 count += more;
             }
             for _ in at..index {
-                prost::encoding::encode_varint(0, out);
+                wire::number(out, 0);
             }
-            prost::encoding::encode_varint(count, out);
+            wire::number(out, count);
             at = index + 1;
         }
     });

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+pub(crate) mod attributes;
 pub(crate) mod metrics;
 pub(crate) mod traces;
 pub(crate) mod wire;

@@ -1,10 +1,33 @@
-//! Fields of protocol buffers, on prost's encoding primitives.
+//! Fields of protocol buffers. Every number is written by one function: prost's is unfolded wherever it is called, and for each kind of
+//! buffer.
 
 use alloc::vec::Vec;
 
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::encoded_len_varint;
 
 use crate::resource::Value;
+
+/// How the content of a field is encoded.
+#[derive(Clone, Copy)]
+enum WireType {
+    Varint = 0,
+    SixtyFourBit = 1,
+    LengthDelimited = 2,
+}
+
+/// A number, seven bits a byte, lowest first.
+#[cfg_attr(target_family = "wasm", inline(never))]
+pub(crate) fn number(out: &mut Vec<u8>, mut value: u64) {
+    while value > 127 {
+        out.push(value as u8 | 128);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+fn key(out: &mut Vec<u8>, field: u32, wire: WireType) {
+    number(out, u64::from(field << 3 | wire as u32));
+}
 
 /// Length of a field of bytes whose number is below 16.
 pub(crate) fn len_of_bytes(len: usize) -> usize {
@@ -13,8 +36,8 @@ pub(crate) fn len_of_bytes(len: usize) -> usize {
 
 /// Key and length of a field whose content follows.
 pub(crate) fn open(out: &mut Vec<u8>, field: u32, len: usize) {
-    encode_key(field, WireType::LengthDelimited, out);
-    encode_varint(len as u64, out);
+    key(out, field, WireType::LengthDelimited);
+    number(out, len as u64);
 }
 
 pub(crate) fn bytes(out: &mut Vec<u8>, field: u32, content: &[u8]) {
@@ -27,8 +50,8 @@ pub(crate) fn text(out: &mut Vec<u8>, field: u32, content: &str) {
 }
 
 pub(crate) fn varint(out: &mut Vec<u8>, field: u32, value: u64) {
-    encode_key(field, WireType::Varint, out);
-    encode_varint(value, out);
+    key(out, field, WireType::Varint);
+    number(out, value);
 }
 
 pub(crate) fn signed(out: &mut Vec<u8>, field: u32, value: i32) {
@@ -36,7 +59,7 @@ pub(crate) fn signed(out: &mut Vec<u8>, field: u32, value: i32) {
 }
 
 pub(crate) fn fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
-    encode_key(field, WireType::SixtyFourBit, out);
+    key(out, field, WireType::SixtyFourBit);
     out.extend_from_slice(&value.to_le_bytes());
 }
 
@@ -45,15 +68,24 @@ pub(crate) fn double(out: &mut Vec<u8>, field: u32, value: f64) {
 }
 
 /// A nested message. Its length is known afterwards, so the content moves up to make room for it: these are small.
+#[inline(always)]
 pub(crate) fn message(out: &mut Vec<u8>, field: u32, content: impl FnOnce(&mut Vec<u8>)) {
-    encode_key(field, WireType::LengthDelimited, out);
+    key(out, field, WireType::LengthDelimited);
     let begin = out.len();
     content(out);
+    close(out, begin);
+}
+
+/// Puts the length before what was written since. Not a part of [`message`], which is unfolded for each content.
+#[inline(never)]
+fn close(out: &mut Vec<u8>, begin: usize) {
     let len = out.len() - begin;
-    let head = encoded_len_varint(len as u64);
-    out.resize(out.len() + head, 0);
-    out.copy_within(begin..begin + len, begin + head);
-    encode_varint(len as u64, &mut &mut out[begin..begin + head]);
+    // Behind the content first: a number is written in one place only. It has two bytes, as a rule.
+    number(out, len as u64);
+    for _ in begin + len..out.len() {
+        let Some(last) = out.pop() else { return };
+        out.insert(begin, last);
+    }
 }
 
 /// A `KeyValue` in a field.
