@@ -4,8 +4,9 @@ import { compile } from "#recorder";
 import { traceparent } from "./context.js";
 import { Exporter, type Health } from "./exporter.js";
 import { know, type Known } from "./modules.js";
-import { settle, type ObserverOptions, type Settings } from "./options.js";
-import { native, Recording, type Clock } from "./recording.js";
+import { native } from "./native.js";
+import { isBatch, settle, type ObserverOptions, type Settings } from "./options.js";
+import { Recording, type Clock } from "./recording.js";
 import type { Scopes } from "./scope.js";
 
 /**
@@ -31,7 +32,7 @@ export class Observer {
 
   constructor(options: ObserverOptions = {}) {
     this.#settings = settle(options);
-    this.#clock = options.clock ?? { now: () => performance.now(), unix: () => performance.timeOrigin + performance.now() };
+    this.#clock = options.clock ?? CLOCK;
     this.#exporter = new Exporter(this.#settings);
     const module: WebAssembly.Module | Promise<WebAssembly.Module> = options.recorder ?? compile(options.stacks ?? false);
     if ("then" in module) {
@@ -113,6 +114,26 @@ export class Observer {
     return this.#exporter.health;
   }
 
+  /** Sends what an Observer of another thread hands over, which has the other end as its option `port`: a channel's end, or a worker. */
+  receive(port: EventTarget): void {
+    port.addEventListener("message", (event) => {
+      if (this.take((event as MessageEvent).data)) event.stopImmediatePropagation();
+    });
+    (port as { start?: () => void }).start?.();
+  }
+
+  /** Takes a message of a port; false when it is not one of ours. */
+  take(message: unknown): boolean {
+    const batch = (message as { waspect?: unknown } | null)?.waspect;
+    if (isBatch(batch)) this.#exporter.send(batch);
+    return batch !== undefined;
+  }
+
+  /** Takes what is in the memory of a recorder whose thread is gone. */
+  inherit(memory: WebAssembly.Memory): void {
+    this.#recordings[0]?.inherit(memory, this.#clock);
+  }
+
   /** What became of spans and data points so far. */
   health(): Health {
     return this.#exporter.health;
@@ -143,3 +164,9 @@ export class Observer {
     return found ?? (this.#stacks ??= Promise.resolve(compile(true)).then((module) => this.#record(module)));
   }
 }
+
+/** An AudioWorklet has the calendar alone. */
+const CLOCK: Clock =
+  typeof performance === "object"
+    ? { now: () => performance.now(), unix: () => performance.timeOrigin + performance.now() }
+    : { now: () => Date.now(), unix: () => Date.now() };

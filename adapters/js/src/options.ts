@@ -14,6 +14,8 @@ export interface ObserverOptions {
   headers?: Record<string, string>;
   /** Takes every batch instead of an endpoint. */
   sink?: (batch: Batch) => void;
+  /** Leads to another thread, whose Observer sends what comes (`receive`): for AudioWorklets, and threads that wait in Wasm. */
+  port?: Port;
   /** Calls from the host always become spans; others when they took this long. */
   minDurationMs?: number;
   /** Most spans of one call from the host. */
@@ -32,10 +34,17 @@ export interface ObserverOptions {
   stacks?: boolean;
   /** recorder.wasm or recorder-stacks.wasm, where the host has it compiled already. */
   recorder?: WebAssembly.Module | Promise<WebAssembly.Module>;
+  /** The memory of a recorder that imports one. */
+  memory?: WebAssembly.Memory;
   /** A monotonic clock in milliseconds, and the calendar in milliseconds since 1970. */
   clock?: { now(): number; unix(): number };
   /** 16 bytes that ids are made from; random by default. */
   entropy?: Uint8Array;
+}
+
+/** One end of a channel, or a worker as its other end sees it. */
+export interface Port {
+  postMessage(message: unknown): void;
 }
 
 /** An encoded OTLP request. */
@@ -47,6 +56,12 @@ export interface Batch {
   items: number;
   /** Differs from every other batch's; a repetition keeps it. */
   id: string;
+}
+
+/** Whether it is a batch: other threads may say anything. */
+export function isBatch(value: unknown): value is Batch {
+  const { signal, bytes, items, id } = (value ?? {}) as Partial<Batch>;
+  return ["traces", "metrics"].includes(signal!) && bytes instanceof Uint8Array && Number.isSafeInteger(items) && /^[0-9a-f-]{1,64}$/.test(id!);
 }
 
 export interface Settings extends ObserverOptions {
@@ -71,7 +86,8 @@ export function settle(options: ObserverOptions): Settings {
   const base = (options.endpoint ?? variable("OTEL_EXPORTER_OTLP_ENDPOINT") ?? ENDPOINT).replace(/\/+$/, "");
   const url = (signal: Batch["signal"]) => {
     const own = variable(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`);
-    return new URL(options.endpoint === undefined && own ? own : `${base}/v1/${signal}`).href;
+    const url = options.endpoint === undefined && own ? own : `${base}/v1/${signal}`;
+    return typeof URL === "function" ? new URL(url).href : url;
   };
   const attributes: Record<string, string> = {
     ...pairs(variable("OTEL_RESOURCE_ATTRIBUTES")),
@@ -80,6 +96,7 @@ export function settle(options: ObserverOptions): Settings {
   const name = options.serviceName ?? variable("OTEL_SERVICE_NAME") ?? attributes["service.name"] ?? "unknown_service";
   return {
     ...options,
+    sink: options.sink ?? (options.port && ((batch) => options.port!.postMessage({ waspect: batch }))),
     disabled: variable("OTEL_SDK_DISABLED") === "true",
     attributes: { ...attributes, "service.name": name },
     headers: { ...pairs(variable("OTEL_EXPORTER_OTLP_HEADERS")), ...options.headers },

@@ -8,12 +8,15 @@ import type { Recorder } from "./recorder.js";
 import type { Scopes } from "./scope.js";
 
 const TICK_MS = 1_000;
+const OVERDUE_MS = 2 * TICK_MS;
 
 /** Longest request for spans, so that it is small enough to outlive a page. */
 const SPANS_BYTES_MAX = KEEPALIVE_BYTES_MAX / 2;
 
 export class Pump {
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #started = false;
+  /** When it is overdue: nothing has ticked since. */
+  #dueAt = Infinity;
   #spansAt: number;
   #metricsAt: number;
   /** How many scopes had begun when the host said that it may be gone. */
@@ -32,10 +35,23 @@ export class Pump {
 
   /** Begins with the first instance: a page without one is left alone. */
   start(): void {
-    if (this.#timer !== undefined || this.settings.disabled) return;
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    (this.#timer as { unref?: () => void }).unref?.();
+    if (this.#started || this.settings.disabled) return;
+    this.#started = true;
+    this.#dueAt = this.clock.now() + OVERDUE_MS;
     onExit(() => this.#leave());
+    // An AudioWorklet has none.
+    if (typeof setInterval !== "function") return;
+    const timer = setInterval(() => {
+      this.scopes.idle();
+      this.#tick();
+    }, TICK_MS);
+    (timer as { unref?: () => void }).unref?.();
+  }
+
+  /** The time, which someone asks for; ticks when no timer did. Hooks ask before they touch anything, so nothing is in the middle. */
+  seize(now: number): number {
+    if (now >= this.#dueAt && !this.recorder.writing) this.#tick();
+    return now;
   }
 
   /** Makes batches of all there is. */
@@ -46,10 +62,10 @@ export class Pump {
   }
 
   #tick(): void {
-    this.scopes.idle();
+    const now = this.clock.now();
+    this.#dueAt = now + OVERDUE_MS;
     this.#merge();
     this.instances.gate();
-    const now = this.clock.now();
     if (now - this.#spansAt >= this.settings.spansEveryMs) this.#spans();
     if (now - this.#metricsAt >= this.settings.metricsEveryMs) this.#metrics();
   }
@@ -62,21 +78,28 @@ export class Pump {
     else this.flush();
   }
 
+  /** Sends all that is in a recorder whose thread is gone. */
+  take(recorder: Recorder): void {
+    recorder.wasm.tick!();
+    this.#spans(recorder);
+    this.#metrics(recorder);
+  }
+
   #merge(): void {
     this.instances.read();
     this.recorder.wasm.tick!();
   }
 
-  #spans(): void {
+  #spans(recorder = this.recorder): void {
     this.#spansAt = this.clock.now();
-    for (let batch = this.recorder.traces(SPANS_BYTES_MAX); batch; batch = this.recorder.traces(SPANS_BYTES_MAX)) {
+    for (let batch = recorder.traces(SPANS_BYTES_MAX); batch; batch = recorder.traces(SPANS_BYTES_MAX)) {
       this.exporter.send(batch);
     }
   }
 
-  #metrics(): void {
+  #metrics(recorder = this.recorder): void {
     this.#metricsAt = this.clock.now();
-    const batch = this.recorder.metrics(this.clock.unix());
+    const batch = recorder.metrics(this.clock.unix());
     if (batch !== undefined) this.exporter.send(batch);
   }
 }

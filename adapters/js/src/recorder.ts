@@ -1,6 +1,7 @@
 // recorder.wasm under a friendlier face: bytes in, bytes out. What its exports mean stands in spec/adapting.md.
 
 import { hex, random, unhex, utf8 } from "./encode.js";
+import { native } from "./native.js";
 import type { Batch, Settings } from "./options.js";
 import type { SpanContext } from "./context.js";
 
@@ -27,11 +28,26 @@ export class Recorder {
   /** Its exports: the hooks, among others. */
   readonly wasm: Record<string, Numbers>;
   readonly #memory: WebAssembly.Memory;
+  #writing = false;
 
-  constructor(module: WebAssembly.Module, host: { now(): number; boundary(frames: number): void }) {
-    const { exports } = new WebAssembly.Instance(module, { "waspect/host": host });
+  /** `memory` is for a module that imports one. */
+  constructor(module: WebAssembly.Module, host: { now(): number; boundary(frames: number): void; memory?: WebAssembly.Memory }) {
+    const { exports } = new native.Instance(module, { "waspect/host": { ...host } });
     this.wasm = exports as unknown as Record<string, Numbers>;
     this.#memory = exports.memory as WebAssembly.Memory;
+  }
+
+  /** Something waits in the buffer for the call that reads it: no other may come between. */
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  /** Goes on where another recorder stopped, whose memory this was. */
+  restore(memory: WebAssembly.Memory): void {
+    const bytes = new Uint8Array(memory.buffer);
+    const missing = bytes.length - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(missing >> 16);
+    new Uint8Array(this.#memory.buffer).set(bytes);
   }
 
   /** Whether calls can be suspended: recorder-stacks.wasm. */
@@ -102,7 +118,9 @@ export class Recorder {
   }
 
   #call(name: string, ...numbers: number[]): number {
-    return this.wasm[name]!(...numbers) >>> 0;
+    const result = this.wasm[name]!(...numbers) >>> 0;
+    this.#writing = false;
+    return result;
   }
 
   /** The address first: making room may grow the memory, which detaches the buffer that was there before. */
@@ -113,6 +131,7 @@ export class Recorder {
       memory.set(part, at);
       at += part.length;
     }
+    this.#writing = true;
   }
 
   #read(length: number): Uint8Array<ArrayBuffer> {

@@ -4,6 +4,7 @@ import { random } from "./encode.js";
 import type { Exporter } from "./exporter.js";
 import { Instances } from "./instances.js";
 import type { Known } from "./modules.js";
+import { native } from "./native.js";
 import type { Settings } from "./options.js";
 import { Pump } from "./pump.js";
 import { Recorder } from "./recorder.js";
@@ -19,12 +20,17 @@ export class Recording {
   readonly recorder: Recorder;
   readonly scopes: Scopes;
   readonly #instances: Instances;
-  readonly #pump: Pump;
+  readonly #pump: Pump | undefined;
+  readonly #module: WebAssembly.Module;
   readonly #manifests = new WeakSet<Known>();
 
   constructor(module: WebAssembly.Module, settings: Settings, exporter: Exporter, clock: Clock, innermost: () => Scopes | undefined) {
+    this.#module = module;
     this.scopes = new Scopes(() => clock.unix(), innermost);
-    this.recorder = new Recorder(module, { now: () => clock.now(), boundary: (frames) => this.scopes.boundary(frames) });
+    // Who hands batches over may never come to a timer: each look at the clock is an occasion.
+    const now = settings.port === undefined ? () => clock.now() : () => this.#pump?.seize(clock.now()) ?? clock.now();
+    const memory = settings.memory && { memory: settings.memory };
+    this.recorder = new Recorder(module, { now, boundary: (frames) => this.scopes.boundary(frames), ...memory });
     this.recorder.configure(settings, settings.entropy ?? random(), clock.unix());
     this.scopes.recorder = this.recorder;
     this.#instances = new Instances(this.scopes, this.recorder);
@@ -45,8 +51,20 @@ export class Recording {
     return this.#instances.adopt(instance, known, bases);
   }
 
+  /** Takes what is in the memory of a recorder whose thread is gone. It may have been in the middle of something. */
+  inherit(memory: WebAssembly.Memory, clock: Clock): void {
+    try {
+      const recorder = new Recorder(this.#module, { now: () => clock.now(), boundary() {} });
+      recorder.restore(memory);
+      recorder.wasm.close_lane!();
+      this.#pump!.take(recorder);
+    } catch {
+      // What it had is as lost as a thread that was never heard of.
+    }
+  }
+
   flush(): void {
-    this.#pump.flush();
+    this.#pump!.flush();
   }
 
   #begin(known: Known): number[] {
@@ -54,24 +72,7 @@ export class Recording {
       this.#manifests.add(known);
       this.recorder.addManifest(known.manifest);
     }
-    this.#pump.start();
+    this.#pump!.start();
     return [];
   }
 }
-
-/** The engine's own, whatever `waspect/register` puts in their place. */
-export const native = {
-  Instance: WebAssembly.Instance,
-  compile: WebAssembly.compile.bind(WebAssembly),
-  instantiate: WebAssembly.instantiate.bind(WebAssembly) as (
-    module: WebAssembly.Module,
-    imports?: WebAssembly.Imports,
-  ) => Promise<WebAssembly.Instance>,
-  async compileStreaming(source: Response | PromiseLike<Response>): Promise<WebAssembly.Module> {
-    const response = await source;
-    if (engineStreams && response.headers.get("content-type") === "application/wasm") return engineStreams(response);
-    return native.compile(await response.arrayBuffer());
-  },
-};
-
-const engineStreams = WebAssembly.compileStreaming?.bind(WebAssembly);

@@ -1,12 +1,15 @@
 // `import "waspect/register"`: for code that cannot be changed. WebAssembly.* hands instrumented modules to one Observer, whose options
 // come from the variables of OpenTelemetry, or from `globalThis.waspect` where it is set before.
 
+import { inherited, reach } from "#threads";
 import { unwrap } from "./instances.js";
 import { Observer } from "./observer.js";
 import type { ObserverOptions } from "./options.js";
 
 /** The Observer of everything that is instantiated from now on. */
-export const observer = new Observer((globalThis as { waspect?: ObserverOptions }).waspect);
+const options: ObserverOptions = { ...inherited(), ...(globalThis as { waspect?: ObserverOptions }).waspect };
+export const observer = new Observer(options);
+reach(observer, options);
 
 const { Instance, Table } = WebAssembly;
 

@@ -9,8 +9,8 @@ import { gzipSync } from "node:zlib";
 import { bundle } from "./bundle.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
-const ADAPTER_MAX = 6_600;
-const ALL_MAX = 39_800;
+const ADAPTER_MAX = 7_000;
+const ALL_MAX = 40_200;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = (name) => bundle(`export * from "./dist/${name}";`, root);
