@@ -38,6 +38,15 @@ export function unwrap<T>(value: T): T {
   return typeof value === "function" ? ((originals.get(value) ?? value) as T) : value;
 }
 
+/** Notes that one function stands for another, and makes it look like that one. */
+export function wrap<F extends (...values: never[]) => unknown>(original: F, wrapper: F): F {
+  Object.defineProperty(wrapper, "name", { value: original.name, configurable: true });
+  Object.defineProperty(wrapper, "length", { value: original.length, configurable: true });
+  wrappers.set(original as never, wrapper as never);
+  originals.set(wrapper, original as never);
+  return wrapper;
+}
+
 export class Instances {
   readonly recorder: Recorder;
   readonly #scopes: Scopes;
@@ -141,11 +150,7 @@ export class Instances {
       void owner;
       return scopes.run(() => original.apply(this, values));
     };
-    Object.defineProperty(wrapper, "name", { value: original.name, configurable: true });
-    Object.defineProperty(wrapper, "length", { value: original.length, configurable: true });
-    wrappers.set(original, wrapper);
-    originals.set(wrapper, original);
-    return wrapper;
+    return wrap(original, wrapper);
   }
 }
 

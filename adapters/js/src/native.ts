@@ -1,7 +1,19 @@
 // WebAssembly as the engine has it, whatever `waspect/register` puts in its place.
 
+/** JavaScript Promise Integration, where the engine has it. */
+interface Jspi {
+  Suspending?: new (call: Func) => object;
+  promising?: (call: Func) => (...values: unknown[]) => Promise<unknown>;
+}
+
+export type Func = (...values: never[]) => unknown;
+
+const { Suspending, promising } = WebAssembly as Jspi;
+const jspi: Jspi = { Suspending, promising };
+
 export const native = {
   Instance: WebAssembly.Instance,
+  ...jspi,
   compile: WebAssembly.compile.bind(WebAssembly),
   instantiate: WebAssembly.instantiate.bind(WebAssembly) as (
     module: WebAssembly.Module,

@@ -3,8 +3,9 @@
 import { compile } from "#recorder";
 import { traceparent } from "./context.js";
 import { Exporter, type Health } from "./exporter.js";
+import { unwrap, wrap } from "./instances.js";
 import { know, type Known } from "./modules.js";
-import { native } from "./native.js";
+import { native, type Func } from "./native.js";
 import { isBatch, settle, type ObserverOptions, type Settings } from "./options.js";
 import { Recording, type Clock } from "./recording.js";
 import type { Scopes } from "./scope.js";
@@ -70,7 +71,7 @@ export class Observer {
     if (this.#recordings.length === 0) {
       throw new Error("recorder.wasm is not loaded yet: `await observer.ready` before this instance is made");
     }
-    const recording = this.#recordings.find((one) => one.recorder.hasStacks || !known.suspends);
+    const recording = this.#recordings.find((one) => one.recorder.hasStacks || !suspends(known, imports));
     if (recording === undefined) {
       throw new Error("calls of this module can be suspended: `await observer.instantiate(module)`, or set the option `stacks`");
     }
@@ -89,6 +90,30 @@ export class Observer {
     };
   }
 
+  /** As `new WebAssembly.Suspending`: the calls that wait for what `call` promises are told apart from those that run meanwhile. */
+  suspending(call: Func): object {
+    const lanes = () => this.#recordings.find(({ recorder }) => recorder.hasStacks)?.scopes.lanes;
+    return new native.Suspending!(function (this: unknown, ...values: never[]) {
+      const result = Reflect.apply(call, this, values) as unknown;
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then !== "function") return result;
+      // The engine's own kind, so that it is this one whose reactions the engine adds to.
+      const promise = Promise.resolve(result);
+      lanes()?.suspend(promise);
+      return promise;
+    });
+  }
+
+  /** As `WebAssembly.promising`: each call has a stack of its own, and its spans are below it however often it waits. */
+  promising(call: Func): (...values: unknown[]) => Promise<unknown> {
+    const [original, recordings] = [native.promising!(unwrap(call)), this.#recordings];
+    const wrapper = function (this: unknown, ...values: unknown[]) {
+      const run = () => Reflect.apply(original, this, values) as Promise<unknown>;
+      const recording = recordings.find(({ recorder }) => recorder.hasStacks);
+      return recording === undefined ? run() : recording.scopes.promise(run);
+    };
+    return wrap(original as Func, wrapper) as typeof wrapper;
+  }
+
   /** Runs `call` as one call from the host: for functions from tables, and for errors that would be told by nobody else. */
   scope<T>(call: () => T): T {
     return this.#recordings.reduceRight((call, { scopes }) => () => scopes.run(call), call)();
@@ -96,7 +121,7 @@ export class Observer {
 
   /** W3C `traceparent` of the innermost call that is open: for what an import does on its behalf. */
   traceparent(): string | undefined {
-    const context = this.#innermost()?.recorder.context();
+    const context = this.#innermost()?.context();
     return context && traceparent(context);
   }
 
@@ -155,12 +180,12 @@ export class Observer {
     const known = know(module);
     if (known === null) return native.instantiate(module, imports);
     await this.ready;
-    return (await this.#recording(known)).instantiate(module, known, imports);
+    return (await this.#recording(known, imports)).instantiate(module, known, imports);
   }
 
   /** The recording for a module: the first that does, or one more. */
-  async #recording(known: Known): Promise<Recording> {
-    const found = this.#recordings.find((one) => one.recorder.hasStacks || !known.suspends);
+  async #recording(known: Known, imports?: WebAssembly.Imports): Promise<Recording> {
+    const found = this.#recordings.find((one) => one.recorder.hasStacks || !suspends(known, imports));
     return found ?? (this.#stacks ??= Promise.resolve(compile(true)).then((module) => this.#record(module)));
   }
 }
@@ -170,3 +195,10 @@ const CLOCK: Clock =
   typeof performance === "object"
     ? { now: () => performance.now(), unix: () => performance.timeOrigin + performance.now() }
     : { now: () => Date.now(), unix: () => Date.now() };
+
+/** Whether calls of an instance can be suspended: by the guest, or because it gets imports that wait. */
+function suspends({ suspends }: Known, imports: WebAssembly.Imports = {}): boolean {
+  const { Suspending } = native;
+  const waits = (value: unknown) => Suspending !== undefined && value instanceof Suspending;
+  return suspends || Object.values(imports).some((module) => Object.values(module ?? {}).some(waits));
+}

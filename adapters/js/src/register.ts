@@ -3,6 +3,7 @@
 
 import { inherited, reach } from "#threads";
 import { unwrap } from "./instances.js";
+import { native, type Func } from "./native.js";
 import { Observer } from "./observer.js";
 import type { ObserverOptions } from "./options.js";
 
@@ -12,6 +13,12 @@ export const observer = new Observer(options);
 reach(observer, options);
 
 const { Instance, Table } = WebAssembly;
+const jspi = WebAssembly as { Suspending?: unknown; promising?: unknown };
+
+if (native.Suspending !== undefined) {
+  jspi.Suspending = new Proxy(native.Suspending, { construct: (_, [call]: [Func]) => observer.suspending(call) });
+  jspi.promising = observer.promising.bind(observer);
+}
 
 WebAssembly.instantiate = observer.instantiate.bind(observer) as typeof WebAssembly.instantiate;
 WebAssembly.instantiateStreaming = observer.instantiateStreaming.bind(observer);

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { bundle } from "./bundle.mjs";
 import { launch } from "./chromium.mjs";
+import { BRANCH, TEXT } from "./jspi-calls.mjs";
 import { close, endpoint as endpointFor, files, listen } from "./servers.mjs";
 import { asyncified, decode, original, real, tree, wasm } from "./support.mjs";
 
@@ -84,6 +85,31 @@ test("a page whose calls can be suspended loads what that needs, and what is cal
   const { spans } = decode(received.splice(0));
   assert.deepEqual(tree(spans), [" > run", "run > env.log", " > outer", "outer > env.run", "env.run > run", "run > env.log"]);
   assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 2);
+  await page.close();
+});
+
+test("a page's calls that JSPI suspends keep their own parents", async () => {
+  const code = bundle(`export { interleave } from "./test/jspi-calls.mjs";`, root);
+  PAGES["/assets/js/jspi.js"] = ["text/javascript", code];
+  const { page, errors } = await open();
+  await page.evaluate(() => globalThis.observer.flush());
+  received.length = 0;
+  const { results, traces } = await page.evaluate(async (bytes) => {
+    const { interleave } = await import("/assets/js/jspi.js");
+    const { observer } = globalThis;
+    const start = async (imports) => (await observer.instantiate(Uint8Array.from(bytes), imports)).instance.exports;
+    const jspi = { suspending: (call) => observer.suspending(call), promising: (call) => observer.promising(call) };
+    const told = await interleave(start, jspi, observer);
+    await observer.flush();
+    return told;
+  }, Array.from(wasm(TEXT)));
+  assert.deepEqual([results, errors], [[1, 2], []]);
+  const { spans } = decode(received.splice(0));
+  const works = spans.filter(({ name }) => name === "work").map(({ traceId }) => traceId);
+  assert.deepEqual(traces, [[2, works[1]], [1, works[0]]]);
+  // The page's clock is coarse: what begins at the same time has no order.
+  const own = (id) => tree(spans.filter(({ traceId }) => traceId === id)).sort();
+  for (const id of works) assert.deepEqual(own(id), [" > work", ...BRANCH].sort());
   await page.close();
 });
 

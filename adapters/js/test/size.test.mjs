@@ -9,8 +9,8 @@ import { gzipSync } from "node:zlib";
 import { bundle } from "./bundle.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
-const ADAPTER_MAX = 7_000;
-const ALL_MAX = 40_200;
+const ADAPTER_MAX = 7_700;
+const ALL_MAX = 40_900;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = (name) => bundle(`export * from "./dist/${name}";`, root);
@@ -25,5 +25,5 @@ test("a page downloads little, and nothing that its policy would forbid", () => 
 });
 
 test("register and hooks are bundles of their own", () => {
-  for (const name of ["register.js", "hooks.js"]) assert(gzipped(built(name)) < ADAPTER_MAX + 500, name);
+  for (const name of ["register.js", "hooks.js"]) assert(gzipped(built(name)) < ADAPTER_MAX + 600, name);
 });
