@@ -23,6 +23,25 @@ const app = (port) => `
   globalThis.run = instance.exports.run;
   document.title = "ran";`;
 
+/** Runs the module once a quantum, a hundred times; then says what it has not got. */
+const WORKLET = `
+  import { Observer } from "waspect";
+  registerProcessor("runs", class extends AudioWorkletProcessor {
+    quanta = 0;
+    constructor({ processorOptions: { recorder, module } }) {
+      super();
+      this.observer = new Observer({ port: this.port, recorder, minDurationMs: 0 });
+      this.exports = this.observer.instance(module, { env: { log() {} } }).exports;
+    }
+    process() {
+      this.exports.run();
+      if (++this.quanta < 100) return true;
+      this.observer.flush();
+      this.port.postMessage(["fetch", "performance", "crypto", "TextEncoder", "setInterval", "URL"].filter((name) => !(name in globalThis)));
+      return false;
+    }
+  });`;
+
 const PAGES = {
   "/": ["text/html", `<!doctype html><title>page</title><script type="module" src="/assets/js/app.js"></script>`],
   "/recorder.wasm": ["application/wasm", readFileSync(join(root, "recorder.wasm"))],
@@ -110,6 +129,34 @@ test("a page's calls that JSPI suspends keep their own parents", async () => {
   // The page's clock is coarse: what begins at the same time has no order.
   const own = (id) => tree(spans.filter(({ traceId }) => traceId === id)).sort();
   for (const id of works) assert.deepEqual(own(id), [" > work", ...BRANCH].sort());
+  await page.close();
+});
+
+test("an AudioWorklet, which can neither fetch nor tell the time, hands over what it has", async () => {
+  PAGES["/assets/js/worklet.js"] = ["text/javascript", bundle(WORKLET, root)];
+  const { page, errors } = await open();
+  await page.evaluate(() => globalThis.observer.flush());
+  received.length = 0;
+  const missing = await page.evaluate(async () => {
+    const compiled = async (url) => WebAssembly.compile(await (await fetch(url)).arrayBuffer());
+    const processorOptions = { recorder: await compiled("/recorder.wasm"), module: await compiled("/app.wasm") };
+    const context = new OfflineAudioContext(1, 128 * 100, 44_100);
+    await context.audioWorklet.addModule("/assets/js/worklet.js");
+    const node = new AudioWorkletNode(context, "runs", { processorOptions });
+    const said = new Promise((resolve) => node.port.addEventListener("message", ({ data }) => Array.isArray(data) && resolve(data)));
+    globalThis.observer.receive(node.port);
+    node.connect(context.destination);
+    await context.startRendering();
+    const missing = await said;
+    await globalThis.observer.flush();
+    return missing;
+  });
+  assert.deepEqual(errors, []);
+  assert(["fetch", "performance", "crypto", "TextEncoder", "setInterval"].every((name) => missing.includes(name)), missing.join());
+  const { spans, points } = decode(received.splice(0));
+  assert.deepEqual(points["wasm.function.calls"], { run: 100, "env.log": 100 });
+  assert.deepEqual([...new Set(tree(spans))].sort(), [" > run", "run > env.log"]);
+  assert.equal(spans.length, 200);
   await page.close();
 });
 
