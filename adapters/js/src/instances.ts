@@ -94,13 +94,12 @@ export class Instances {
     const owner = new Owner(counters, memories);
     const exports = Object.create(null) as Record<string, WebAssembly.ExportValue>;
     for (const [name, value] of Object.entries(visible)) {
-      exports[name] = typeof value === "function" && Number(value.name) >= known.addedFrom ? this.#wrap(value as Func, owner) : value;
+      exports[name] = typeof value === "function" && Number(value.name) >= known.addedFrom ? this.#wrap(value as Func) : value;
     }
     const seen = Object.create(Object.getPrototypeOf(instance) as object, {
       exports: { value: Object.freeze(exports), enumerable: true, configurable: true },
     }) as WebAssembly.Instance;
-    owners.set(seen, owner);
-    owners.set(exports, owner);
+    for (const held of [seen, exports, ...Object.values(visible)]) if (!owners.has(held)) owners.set(held, owner);
     for (const base of bases.filter((base) => base < 0x8000_0000)) {
       this.#living.set(base, { base, owner: new WeakRef(owner), memoryBytes: 0, closed: new Set() });
       this.#registry.register(owner, base);
@@ -142,16 +141,19 @@ export class Instances {
     this.recorder.wasm.instance_end!(base, living.memoryBytes);
   }
 
-  #wrap(original: Func, owner: Owner): Func {
+  #wrap(original: Func): Func {
     const known = wrappers.get(original);
     if (known !== undefined) return known;
     const scopes = this.#scopes;
     const wrapper = function (this: unknown, ...values: unknown[]) {
-      void owner;
       return scopes.run(() => original.apply(this, values));
     };
     return wrap(original, wrapper);
   }
 }
 
+/**
+ * Whoever holds one of these holds the owner: the instance, and each of its exports, for bundlers keep nothing else. A reference in a wrapper's
+ * code would do for none but wrapped ones, and minifiers drop it.
+ */
 const owners = new WeakMap<object, Owner>();

@@ -40,6 +40,22 @@ test("instances that the host drops end, and give back what they held", async ()
   assert.equal(points["wasm.memory.size"].guest, 2 * 65_536);
 });
 
+test("an instance lives as long as anything of it, a function that is in a table as well", async () => {
+  const text = `(module $kept (table 1 funcref) (elem (i32.const 0) $f) (func $f (export "f")) (func (export "g")))`;
+  const { observer, told } = observe();
+  const keep = () => ["f", "g"].map((name) => observer.instance(new WebAssembly.Module(wasm(text))).exports[name]);
+  const functions = keep();
+  for (let wait = 0; wait < 5; wait += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    collect();
+  }
+  observer.instance(module).exports.work(1);
+  for (const one of functions) one();
+  const { points } = await told();
+  assert.deepEqual(points["wasm.function.calls"], { work: 1, leaf: 1, f: 1, g: 1 });
+  assert.equal(points["wasm.instance.active"].kept, 2);
+});
+
 test("hot functions are only counted once they cost too much, and exactly", async () => {
   const { observer, told } = observe({ overheadBudget: 0.01, minDurationMs: 1_000 });
   const { work } = observer.instance(module).exports;
