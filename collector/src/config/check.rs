@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use http::Uri;
 
 use super::load::ConfigError;
-use super::{Access, Config, Exporter};
+use super::{Access, Config, Exporter, sampling};
 use crate::otlp::Signal;
 
 /// The kinds of exporters, by the first part of their names.
@@ -185,6 +185,9 @@ fn check_exporter(name: &str, exporter: &Exporter) -> Result<(), ConfigError> {
     ];
     if let Some((which, _)) = zero.iter().find(|(_, time)| time.is_zero()) {
         return Err(ConfigError::at(format!("{place}.{which}"), "it must be more than 0"));
+    }
+    if let Some(sampling) = &exporter.sampling {
+        sampling::check(&place, sampling)?;
     }
     for (header, value) in &exporter.headers {
         let valid = http::HeaderName::try_from(header).is_ok() && http::HeaderValue::try_from(value.reveal()).is_ok();

@@ -8,6 +8,7 @@
 mod check;
 mod endpoint;
 mod load;
+mod sampling;
 mod values;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub(crate) use check::is_http;
 pub use endpoint::Access;
 use endpoint::endpoint;
 pub use load::{ConfigError, OVERRIDE, load, to_yaml};
+pub use sampling::{Latency, Policy, PolicyKind, Probabilistic, Sampling, StatusCode, StatusCodes};
 pub use values::Secret;
 
 /// All of it.
@@ -247,6 +249,9 @@ pub struct Exporter {
     /// What happens when the store is full of what this exporter has not sent.
     #[serde(default)]
     pub on_full: OnFull,
+    /// Which traces it gets; none: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<Sampling>,
     /// What becomes of metrics that senders tell in deltas.
     #[serde(default)]
     pub metrics_temporality: Temporality,

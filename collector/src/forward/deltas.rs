@@ -31,7 +31,7 @@ fn is_delta(metric: &[u8]) -> bool {
 }
 
 /// A message with the messages in its field of that number as `inner` leaves them. `None`: none of them is left.
-fn keep(message: &[u8], number: u32, inner: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+pub(super) fn keep(message: &[u8], number: u32, inner: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let (mut out, mut any) = (Vec::with_capacity(message.len()), false);
     for field in Fields::new(message) {
         // These messages hold nothing but others, and text.

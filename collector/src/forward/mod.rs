@@ -7,6 +7,7 @@ mod deltas;
 mod forwarded;
 mod report;
 mod retry;
+mod sampling;
 mod sums;
 mod transport;
 
@@ -15,8 +16,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::now_unix_ms;
 use crate::config::{Config, Exporter, Temporality};
 use crate::entry::Entry;
 use crate::health::{ExporterHealth, Health};
@@ -24,6 +27,7 @@ use crate::log::{Log, Reader, Record};
 use crate::otlp::{Signal, inspect};
 use report::Report;
 use retry::wait;
+use sampling::Sampler;
 use transport::{Transport, Verdict};
 
 pub use forwarded::Forwarded;
@@ -49,6 +53,8 @@ pub struct Forwarder {
     log: Log,
     health: Arc<Health>,
     forwarded: Forwarded,
+    /// None: all traces go on.
+    sampler: Option<Sampler>,
     report: Report,
     /// Nothing new comes in: send what there is, and end.
     drain: CancellationToken,
@@ -71,6 +77,7 @@ impl Forwarder {
         stop: &CancellationToken,
     ) -> Result<Forwarder, ConnectError> {
         let exporter = config.exporters[name].clone();
+        let sampler = exporter.sampling.as_ref().map(|sampling| Sampler::new(sampling, log.reader(name)));
         let takes = |signal: &Signal| config.takes(name, *signal);
         Ok(Forwarder {
             transport: Transport::new(name, &exporter)?,
@@ -80,6 +87,7 @@ impl Forwarder {
             log: log.clone(),
             health: health.clone(),
             forwarded: forwarded.clone(),
+            sampler,
             report: Report::new(name),
             drain: drain.clone(),
             stop: stop.clone(),
@@ -171,6 +179,8 @@ impl Forwarder {
             }
         };
         if entry.signal == Signal::Traces {
+            let Some(left) = self.sample(request, entry.received_unix_ms, &mut items).await? else { return Ok(()) };
+            request = left;
             self.forwarded.add(&request);
         }
         if entry.signal == Signal::Metrics && self.exporter.metrics_temporality == Temporality::Cumulative {
@@ -223,6 +233,39 @@ impl Forwarder {
             }
         }
         unreachable!("attempts do not run out before time does")
+    }
+
+    /// A request without the traces that do not go on, once that is decided. `None`: nothing is left.
+    async fn sample(&mut self, request: Bytes, received_ms: u64, items: &mut u64) -> Result<Option<Bytes>, Ended> {
+        let Some(mut sampler) = self.sampler.take() else { return Ok(Some(request)) };
+        let due_ms = received_ms.saturating_add(sampler.wait_ms);
+        // A clock that was set back makes nobody wait longer.
+        let wait = Duration::from_millis(due_ms.saturating_sub(now_unix_ms()).min(sampler.wait_ms));
+        tokio::select! {
+            () = self.stop.cancelled() => return Err(Ended),
+            // Nothing more comes.
+            () = self.drain.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+        let (left, out) = loop {
+            let looking = tokio::task::spawn_blocking(move || {
+                let outcome = sampler.look_ahead(due_ms);
+                (sampler, outcome)
+            });
+            let outcome;
+            (sampler, outcome) = looking.await.expect("looking ahead does not panic");
+            match outcome {
+                Ok(()) => break sampler.sampled(&request),
+                Err(_) => tokio::select! {
+                    () = self.drain.cancelled() => return Err(Ended),
+                    () = tokio::time::sleep(DISK_WAIT) => {}
+                },
+            }
+        };
+        self.sampler = Some(sampler);
+        self.health().dropped("sampled_out", out);
+        *items -= out.min(*items);
+        Ok(left)
     }
 
     async fn keep(&mut self, position: u64, kept: &mut (u64, Instant)) {

@@ -1,6 +1,7 @@
 //! What is acknowledged reaches every endpoint, whatever becomes of them and of us in between.
 
 mod metrics;
+mod sampling;
 mod sink;
 mod tls;
 
