@@ -9,12 +9,14 @@ use std::future::Future;
 use std::hash::Hasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use siphasher::sip::SipHasher13;
 use tokio::sync::watch;
 
 use crate::entry::Entry;
 use crate::log::Reader;
 use crate::otlp::Signal;
+use crate::profiles::Stored;
 
 /// Batches that are known: an hour of 70 a second.
 pub const BATCHES_MAX: usize = 1 << 18;
@@ -32,16 +34,29 @@ pub struct Batch(pub u64);
 impl Batch {
     /// The batch of that id. `None`: it has none that counts.
     pub fn new(signal: Signal, id: &[u8], body: &[u8]) -> Option<Batch> {
+        Batch::of(signal.name(), id, body)
+    }
+
+    /// The same for what is no signal of OTLP.
+    pub fn of(kind: &str, id: &[u8], body: &[u8]) -> Option<Batch> {
         if id.is_empty() || id.len() > ID_BYTES_MAX {
             return None;
         }
         let mut hasher = SipHasher13::new();
-        hasher.write(signal.name().as_bytes());
+        hasher.write(kind.as_bytes());
         // The length keeps an id apart from the bytes that follow it.
         hasher.write_u64(id.len() as u64);
         hasher.write(id);
         hasher.write(body);
         Some(Batch(hasher.finish()))
+    }
+
+    /// The batch that a record of the log is, whatever it carries.
+    pub fn of_record(payload: &Bytes) -> Option<Batch> {
+        match Entry::decode(payload) {
+            Some(entry) => entry.batch,
+            None => Stored::read(payload)?.batch.map(Batch),
+        }
     }
 }
 
@@ -84,7 +99,7 @@ impl Batches {
     /// Learns the batches of the log, from a record on. What cannot be read is not known. Blocks for the disk.
     pub fn recall(&self, mut log: Reader) {
         while let Ok(Some(record)) = log.read() {
-            Entry::decode(&record.payload).and_then(|entry| entry.batch).inspect(|batch| self.taken(*batch));
+            Batch::of_record(&record.payload).inspect(|batch| self.taken(*batch));
         }
     }
 

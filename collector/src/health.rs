@@ -75,6 +75,8 @@ impl Health {
             registry,
         };
         // A series that is there from the start makes its first increase visible.
+        drop(health.accepted.get_or_create(&profiles()));
+        drop(health.repeats.get_or_create(&profiles()));
         for signal in Signal::ALL {
             health.accepted(signal, 0);
             health.rejected(signal, 0);
@@ -86,6 +88,16 @@ impl Health {
     /// Items that were acknowledged.
     pub fn accepted(&self, signal: Signal, items: u64) {
         self.accepted.get_or_create(&of(signal)).inc_by(items);
+    }
+
+    /// A profile that was acknowledged.
+    pub fn profile_accepted(&self) {
+        self.accepted.get_or_create(&profiles()).inc();
+    }
+
+    /// A profile that was stored before.
+    pub fn profile_repeated(&self) {
+        self.repeats.get_or_create(&profiles()).inc();
     }
 
     /// Items of acknowledged requests that were not taken.
@@ -219,6 +231,11 @@ impl ExporterHealth<'_> {
 
 fn of(signal: Signal) -> Labels {
     vec![(label(attribute::WASPECT_SIGNAL), signal.name().to_owned())]
+}
+
+/// What is no signal of OTLP as it is sent here.
+fn profiles() -> Labels {
+    vec![(label(attribute::WASPECT_SIGNAL), "profiles".to_owned())]
 }
 
 fn because(reason: &str) -> Labels {

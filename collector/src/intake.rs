@@ -12,6 +12,7 @@ use crate::forward::Forwarded;
 use crate::health::Health;
 use crate::log::{AppendError, Log};
 use crate::otlp::{Encoding, Signal, admit};
+use crate::profiles::Stored;
 
 /// A request of so many bytes is checked beside the threads that serve connections, not on one of them.
 const LONG_BYTES: usize = 64 << 10;
@@ -92,6 +93,31 @@ impl Intake {
             self.health.refused(refusal.reason());
         }
         outcome
+    }
+
+    /// Stores a profile in the same way: once, and on disk when it returns.
+    pub async fn take_profile(&self, stored: Stored, id: Option<&[u8]>) -> Result<(), Refusal> {
+        let batch = id.and_then(|id| Batch::of("profiles", id, &stored.gzipped));
+        let stored = Stored { batch: batch.map(|Batch(batch)| batch), ..stored };
+        let (log, health) = (self.log.clone(), self.health.clone());
+        let store = async move {
+            log.append(stored.payload()).await.map_err(refusal)?;
+            health.profile_accepted();
+            Ok(())
+        };
+        let outcome = match batch {
+            None => store.await,
+            Some(batch) => self.batches.once(batch, store).await.unwrap_or_else(|| {
+                self.health.profile_repeated();
+                Ok(())
+            }),
+        };
+        outcome.inspect_err(|refusal: &Refusal| self.health.refused(refusal.reason()))
+    }
+
+    /// Counts what never came to be stored.
+    pub fn refused(&self, refusal: &Refusal) {
+        self.health.refused(refusal.reason());
     }
 
     async fn store(

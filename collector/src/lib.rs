@@ -29,6 +29,7 @@ pub mod log;
 pub mod metrics;
 pub mod otlp;
 mod page;
+pub mod profiles;
 mod query;
 mod receive;
 mod serve;

@@ -1,4 +1,4 @@
-//! What every part of Waspect agrees on: the hooks, the manifest, the names of the telemetry.
+//! What every part of Waspect agrees on: the hooks, the manifest, the names of the telemetry, the form of profiles.
 //!
 //! The rules are in `spec/abi.md`. This crate knows no rewriter, no recorder and no runtime, and depends on nothing else of
 //! ours.
@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod hooks;
 pub mod manifest;
+pub mod pprof;
 pub mod ring;
 pub mod semconv;
 

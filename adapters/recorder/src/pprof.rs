@@ -1,4 +1,4 @@
-//! The pprof format: messages of its `profile.proto`, as far as a profile of ours fills them.
+//! A profile in the pprof format.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -7,6 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use prost::Message;
+use waspect_abi::pprof::{Function, Line, Location, Profile as Pprof, Sample, ValueType};
 
 use crate::profile::Profile;
 
@@ -26,15 +27,15 @@ impl Profile {
             let (id, name) = (at as u64 + 1, strings.place(&function.name));
             let filename = strings.place(&function.file);
             message.function.push(Function { id, name, system_name: name, filename, start_line: function.line.into() });
-            let line = vec![Line { function_id: id, line: function.line.into() }];
-            message.location.push(Location { id, line });
+            let line = vec![Line { function_id: id, line: function.line.into(), column: 0 }];
+            message.location.push(Location { id, line, ..Location::default() });
         }
         for (at, node) in self.nodes.iter().enumerate() {
             let figures = &node.figures;
             let value = [figures.calls as i64, figures.allocated as i64, figures.live, figures.own as i64];
             if value != [0; 4] {
                 let location_id = self.stack_places(at).map(|function| u64::from(function) + 1).collect();
-                message.sample.push(Sample { location_id, value: value.to_vec() });
+                message.sample.push(Sample { location_id, value: value.to_vec(), label: Vec::new() });
             }
         }
         message.string_table = strings.table();
@@ -62,66 +63,4 @@ impl Strings {
         table.sort_unstable();
         table.into_iter().map(|(_, text)| text).collect()
     }
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Pprof {
-    #[prost(message, repeated, tag = "1")]
-    sample_type: Vec<ValueType>,
-    #[prost(message, repeated, tag = "2")]
-    sample: Vec<Sample>,
-    #[prost(message, repeated, tag = "4")]
-    location: Vec<Location>,
-    #[prost(message, repeated, tag = "5")]
-    function: Vec<Function>,
-    #[prost(string, repeated, tag = "6")]
-    string_table: Vec<String>,
-    #[prost(int64, tag = "14")]
-    default_sample_type: i64,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-struct ValueType {
-    #[prost(int64, tag = "1")]
-    kind: i64,
-    #[prost(int64, tag = "2")]
-    unit: i64,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Sample {
-    #[prost(uint64, repeated, tag = "1")]
-    location_id: Vec<u64>,
-    #[prost(int64, repeated, tag = "2")]
-    value: Vec<i64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Location {
-    #[prost(uint64, tag = "1")]
-    id: u64,
-    #[prost(message, repeated, tag = "4")]
-    line: Vec<Line>,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-struct Line {
-    #[prost(uint64, tag = "1")]
-    function_id: u64,
-    #[prost(int64, tag = "2")]
-    line: i64,
-}
-
-#[derive(Clone, Copy, PartialEq, Message)]
-struct Function {
-    #[prost(uint64, tag = "1")]
-    id: u64,
-    #[prost(int64, tag = "2")]
-    name: i64,
-    #[prost(int64, tag = "3")]
-    system_name: i64,
-    #[prost(int64, tag = "4")]
-    filename: i64,
-    #[prost(int64, tag = "5")]
-    start_line: i64,
 }

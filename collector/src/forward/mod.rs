@@ -25,6 +25,7 @@ use crate::entry::Entry;
 use crate::health::{ExporterHealth, Health};
 use crate::log::{Log, Reader, Record};
 use crate::otlp::{Signal, inspect};
+use crate::profiles::Stored;
 use report::Report;
 use retry::wait;
 use sampling::Sampler;
@@ -163,8 +164,10 @@ impl Forwarder {
     /// One request, until the endpoint has said yes or no.
     async fn forward(&mut self, record: &Record) -> Result<(), Ended> {
         let Some(entry) = Entry::decode(&record.payload) else {
-            // Of a later version of ours, whose store this one was given.
-            self.health().lost("unknown", 1);
+            // OTLP has no place for a profile; all else is of a later version of ours, whose store this one was given.
+            if Stored::read(&record.payload).is_none() {
+                self.health().lost("unknown", 1);
+            }
             return Ok(());
         };
         if !self.signals.contains(&entry.signal) {

@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::digest::digest;
-use super::tables::{self, Facts, Request};
+use super::tables::{self, Facts, ProfileRow, Request};
 use super::{Index, Open};
 use crate::database::{self, Trouble};
 use crate::entry::Entry;
 use crate::health::Health;
 use crate::log::{Log, Reader};
 use crate::otlp::Signal;
+use crate::profiles::Stored;
 
 /// Records that are indexed at once.
 const BATCH_RECORDS: usize = 1024;
@@ -137,12 +138,16 @@ impl Follower {
         let (database, log, key) = (database.clone(), self.log.clone(), facts.key);
         let step = spawn_blocking(move || -> Result<Position, Trouble> {
             let Position { mut reader, kept, .. } = at;
-            let mut requests = Vec::new();
+            let (mut requests, mut profiles) = (Vec::new(), Vec::new());
             let (mut records, mut bytes) = (0, 0);
             while records < BATCH_RECORDS && bytes < BATCH_BYTES {
                 let Some(record) = reader.read().map_err(|error| Trouble::Disk(error.to_string()))? else { break };
                 records += 1;
                 bytes += record.payload.len();
+                if let Some(stored) = Stored::read(&record.payload) {
+                    profiles.push(ProfileRow { sequence: record.sequence, place: record.place, stored });
+                    continue;
+                }
                 let traces = Entry::decode(&record.payload).filter(|entry| entry.signal == Signal::Traces);
                 let Some(entry) = traces else { continue };
                 // It was checked when it was received; what cannot be read now is not there.
@@ -157,7 +162,7 @@ impl Follower {
             }
             let (segments, oldest) = (log.segments(), log.oldest());
             let durable = keep || kept.elapsed() >= KEEP;
-            tables::write(&database, &requests, reader.position(), &segments, durable)?;
+            tables::write(&database, &requests, &profiles, reader.position(), &segments, durable)?;
             let kept = if durable { Instant::now() } else { kept };
             Ok(Position { reader, dirty: !durable, kept, oldest })
         });

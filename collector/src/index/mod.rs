@@ -33,7 +33,7 @@ use tokio::sync::Notify;
 
 pub use digest::Operation;
 pub use follower::Follower;
-pub use snapshot::{Found, Snapshot, Wanted};
+pub use snapshot::{Found, FoundProfile, Snapshot, Wanted};
 pub use terms::Term;
 
 /// An index cannot be asked.

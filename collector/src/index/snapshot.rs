@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, TableError};
 
 use super::digest::Operation;
 use super::filter;
-use super::tables::{COUNT, Names, Operations, Requests, Row, SEGMENTS, Traces};
+use super::tables::{COUNT, Names, Operations, Profiles, Requests, Row, SEGMENTS, Traces};
 use super::terms::{Key, Term};
 use crate::log::Place;
 
@@ -37,6 +37,19 @@ pub struct Wanted {
     pub start: Range<u64>,
     /// The shortest duration that counts, in ns.
     pub duration_min: u64,
+}
+
+/// A profile that is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundProfile {
+    /// Its record.
+    pub found: Found,
+    /// Its build, as its sender wrote it.
+    pub build: String,
+    /// What it shows, in us since 1970.
+    pub interval_us: Range<u64>,
+    /// Its bytes, gzipped.
+    pub bytes: u64,
 }
 
 /// A record that is worth reading.
@@ -116,6 +129,39 @@ impl Snapshot {
             }
         }
         Ok(operations)
+    }
+
+    /// The profiles of a service, the newest first. It ends where `each` says false.
+    pub fn profiles(&self, service: &str, mut each: impl FnMut(FoundProfile) -> bool) -> Result<(), redb::Error> {
+        for (segment, names) in self.segments.iter().rev() {
+            let Some(table) = found(self.transaction.open_table(Profiles::new(&names.profiles)))? else { continue };
+            for entry in table.range((service, 0, 0)..=(service, u64::MAX, u64::MAX))?.rev() {
+                let (key, row) = entry?;
+                let ((_, start_us, sequence), (offset, end_us, build, bytes)) = (key.value(), row.value());
+                let found = Found { sequence, place: Place { segment: *segment, offset } };
+                let build = build.to_owned();
+                if !each(FoundProfile { found, build, interval_us: start_us..end_us, bytes }) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every service that has profiles.
+    pub fn profiled(&self) -> Result<BTreeSet<String>, redb::Error> {
+        let mut services = BTreeSet::new();
+        for (_, names) in self.segments.iter().rev() {
+            let Some(table) = found(self.transaction.open_table(Profiles::new(&names.profiles)))? else { continue };
+            let mut last = String::new();
+            while let Some(entry) = table.range((&*last, u64::MAX, u64::MAX)..)?.next() {
+                last = entry?.0.value().0.to_owned();
+                if services.len() < SERVICES_MAX {
+                    services.insert(last.clone());
+                }
+            }
+        }
+        Ok(services)
     }
 
     /// Every service that is listed.

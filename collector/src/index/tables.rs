@@ -4,6 +4,7 @@
 //! traces/SEGMENT       trace id, record number -> where the record begins
 //! requests/SEGMENT     record number -> where it begins, its spans' times, its filter
 //! operations/SEGMENT   service, kind, name -> when last seen
+//! profiles/SEGMENT     service, when it began, record number -> where the record begins, when it ended, its build, its bytes
 //! ```
 //!
 //! Why tables by segment, and not one? What the log drops is dropped here in one step; in one table it would be a search for
@@ -18,10 +19,11 @@ use redb::{
 use super::digest::{Digest, Operation};
 use super::filter;
 use super::terms::Key;
-use crate::log::SegmentInfo;
+use crate::log::{Place, SegmentInfo};
+use crate::profiles::Stored;
 
 /// What these tables are. Another number: they are a stranger's.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 const FACTS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("facts");
 pub(super) const SEGMENTS: TableDefinition<'static, u64, &'static str> = TableDefinition::new("segments");
@@ -32,6 +34,9 @@ pub(super) type Traces<'n> = TableDefinition<'n, (u128, u64), u64>;
 pub(super) type Requests<'n> = TableDefinition<'n, u64, &'static [u8]>;
 /// When operations were last seen, in ms since 1970.
 pub(super) type Operations<'n> = TableDefinition<'n, OperationKey, u64>;
+/// What can be known of a profile without reading it. Times are in us since 1970.
+pub(super) type Profiles<'n> = TableDefinition<'n, ProfileKey, (u64, u64, &'static str, u64)>;
+type ProfileKey = (&'static str, u64, u64);
 type OperationKey = (&'static str, u8, &'static str);
 type OperationsTable<'t> = redb::Table<'t, OperationKey, u64>;
 
@@ -49,6 +54,7 @@ pub(super) struct Names {
     pub traces: String,
     pub requests: String,
     pub operations: String,
+    pub profiles: String,
 }
 
 impl Names {
@@ -57,6 +63,7 @@ impl Names {
             traces: format!("traces/{segment}"),
             requests: format!("requests/{segment}"),
             operations: format!("operations/{segment}"),
+            profiles: format!("profiles/{segment}"),
         }
     }
 }
@@ -82,6 +89,16 @@ pub struct Request {
     pub received_unix_ms: u64,
     /// What it says.
     pub digest: Digest,
+}
+
+/// A profile that is to be found.
+pub struct ProfileRow {
+    /// Its record.
+    pub sequence: u64,
+    /// Where that lies.
+    pub place: Place,
+    /// Whose it is, of which build, and when.
+    pub stored: Stored,
 }
 
 /// The facts of a database that is an index of a log with these segments; `None`: it is not, or not any more.
@@ -129,6 +146,7 @@ pub fn create(database: &Database) -> Result<Facts, redb::Error> {
 pub fn write(
     database: &Database,
     requests: &[Request],
+    profiles: &[ProfileRow],
     position: u64,
     segments: &[SegmentInfo],
     durable: bool,
@@ -142,6 +160,14 @@ pub fn write(
         // A segment that went while its records were read is of no use any more.
         if let Some(name) = names.get(&requests[0].segment) {
             add(&transaction, &Names::new(name), requests)?;
+        }
+    }
+    for profile in profiles {
+        if let Some(name) = names.get(&profile.place.segment) {
+            let ProfileRow { sequence, place, stored } = profile;
+            let mut table = transaction.open_table(Profiles::new(&Names::new(name).profiles))?;
+            let row = (place.offset, stored.end_us, &*stored.build, stored.gzipped.len() as u64);
+            table.insert((&*stored.service, stored.start_us, *sequence), row)?;
         }
     }
     transaction.commit()?;
@@ -165,6 +191,7 @@ fn keep(transaction: &WriteTransaction, segments: &[SegmentInfo], position: u64)
         transaction.delete_table(Traces::new(&names.traces))?;
         transaction.delete_table(Requests::new(&names.requests))?;
         transaction.delete_table(Operations::new(&names.operations))?;
+        transaction.delete_table(Profiles::new(&names.profiles))?;
     }
     for segment in segments.iter().filter(|segment| segment.records.start < position) {
         listed.insert(segment.ordinal, &*segment.name)?;

@@ -193,6 +193,7 @@ impl Follower {
             };
             records += 1;
             bytes += record.payload.len();
+            self.at.batches.extend(Batch::of_record(&record.payload));
             entries.extend(Entry::decode(&record.payload).map(|entry| (record.sequence, entry)));
         }
         let (damaged, expired) = (self.at.reader.damaged(), self.at.reader.expired());
@@ -201,7 +202,6 @@ impl Follower {
         (self.at.damaged, self.at.expired) = (damaged, expired);
         let mut state = self.metrics.lock();
         for (sequence, entry) in entries {
-            self.at.batches.extend(entry.batch);
             let at = At { sequence, received_unix_ms: entry.received_unix_ms };
             let read = match entry.signal {
                 Signal::Metrics => reading::read,

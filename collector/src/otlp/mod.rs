@@ -13,7 +13,7 @@ mod wire;
 pub use json::to_protobuf;
 pub use rules::{Admitted, admit};
 pub use waspect_otlp_client::Signal;
-pub use wire::{Malformed, Summary, inspect, messages_of_span};
+pub use wire::{Malformed, Summary, inspect, inspect_profile, messages_of_span};
 
 /// How a request is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -55,6 +55,42 @@ pub(super) static TRACES: Message = part(&[(1, Type::Message(&RESOURCE_SPANS))])
 pub(super) static METRICS: Message = part(&[(1, Type::Message(&RESOURCE_METRICS))]);
 pub(super) static LOGS: Message = part(&[(1, Type::Message(&RESOURCE_LOGS))]);
 
+/// pprof's: checked like a request, though it is none.
+pub(super) static PROFILE: Message = part(&[
+    (1, Type::Message(&VALUE_TYPE)),
+    (2, Type::Message(&SAMPLE)),
+    (3, Type::Message(&MAPPING)),
+    (4, Type::Message(&LOCATION)),
+    (5, Type::Message(&FUNCTION)),
+    (6, Text),
+    (7, Varint),
+    (8, Varint),
+    (9, Varint),
+    (10, Varint),
+    (11, Type::Message(&VALUE_TYPE)),
+    (12, Varint),
+    (13, Varints),
+    (14, Varint),
+]);
+static VALUE_TYPE: Message = part(&[(1, Varint), (2, Varint)]);
+static SAMPLE: Message = part(&[(1, Varints), (2, Varints), (3, Type::Message(&LABEL))]);
+static LABEL: Message = part(&[(1, Varint), (2, Varint), (3, Varint), (4, Varint)]);
+static MAPPING: Message = part(&[
+    (1, Varint),
+    (2, Varint),
+    (3, Varint),
+    (4, Varint),
+    (5, Varint),
+    (6, Varint),
+    (7, Varint),
+    (8, Varint),
+    (9, Varint),
+    (10, Varint),
+]);
+static LOCATION: Message = part(&[(1, Varint), (2, Varint), (3, Varint), (4, Type::Message(&LINE)), (5, Varint)]);
+static LINE: Message = part(&[(1, Varint), (2, Varint), (3, Varint)]);
+static FUNCTION: Message = part(&[(1, Varint), (2, Varint), (3, Varint), (4, Varint), (5, Varint)]);
+
 static RESOURCE_SPANS: Message = part(&[(1, Type::Message(&RESOURCE)), (2, Type::Message(&SCOPE_SPANS)), (3, Text)]);
 static SCOPE_SPANS: Message = part(&[(1, Type::Message(&SCOPE)), (2, Type::Message(&SPAN)), (3, Text)]);
 pub(super) static SPAN: Message = Message {

@@ -39,8 +39,17 @@ pub fn inspect(signal: Signal, request: &[u8]) -> Result<Summary, Malformed> {
         Signal::Metrics => &schema::METRICS,
         Signal::Logs => &schema::LOGS,
     };
-    let mut walk = Walk { bytes: request, summary: Summary::default() };
-    walk.message(message, 0, request.len(), 0)?;
+    walk(message, request)
+}
+
+/// The same for a profile of pprof, which is written in protocol buffers, too.
+pub fn inspect_profile(profile: &[u8]) -> Result<Summary, Malformed> {
+    walk(&schema::PROFILE, profile)
+}
+
+fn walk(message: &Message, bytes: &[u8]) -> Result<Summary, Malformed> {
+    let mut walk = Walk { bytes, summary: Summary::default() };
+    walk.message(message, 0, bytes.len(), 0)?;
     Ok(walk.summary)
 }
 

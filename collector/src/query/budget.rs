@@ -34,12 +34,18 @@ impl Budget {
         !self.spent
     }
 
-    /// Takes what a span costs; false: it is too much.
-    pub fn take(&mut self, bytes: usize, messages: u64) -> bool {
-        match self.bytes.checked_sub(bytes as u64 + SPAN_BYTES + messages * MESSAGE_BYTES) {
+    /// Takes so many bytes; false: it is too much.
+    pub fn take_bytes(&mut self, bytes: usize) -> bool {
+        match self.bytes.checked_sub(bytes as u64) {
             Some(left) => self.bytes = left,
             None => self.spent = true,
         }
         !self.spent
+    }
+
+    /// Takes what a span costs; false: it is too much.
+    pub fn take(&mut self, bytes: usize, messages: u64) -> bool {
+        let beside = SPAN_BYTES.saturating_add(messages.saturating_mul(MESSAGE_BYTES));
+        self.take_bytes(bytes.saturating_add(usize::try_from(beside).unwrap_or(usize::MAX)))
     }
 }

@@ -50,9 +50,9 @@ impl fmt::Display for Page {
 
 /// One query.
 pub struct Finder<'q> {
-    log: &'q Log,
-    index: &'q Index,
-    snapshot: Snapshot,
+    pub(super) log: &'q Log,
+    pub(super) index: &'q Index,
+    pub(super) snapshot: Snapshot,
     /// What it may still cost.
     pub budget: Budget,
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! HTTP -> jaeger/ (parameters) -> find (index: where; log: what) -> trace -> jaeger/ (JSON)
 //! gRPC -> storage/ (messages)  ->                  ''                    -> storage/ (messages)
+//! HTTP -> profiles (index: where; log: what) -> crate::profiles::merge -> pprof
 //! ```
 //!
 //! Everything is bounded: few queries at once, each with a budget of time and memory. One that comes to the end of it answers with
@@ -13,6 +14,7 @@ mod dependencies;
 mod find;
 mod jaeger;
 mod matching;
+mod profiles;
 pub mod storage;
 mod summary;
 mod trace;
@@ -26,6 +28,7 @@ use tokio::sync::Semaphore;
 
 use crate::index::{Index, Unavailable};
 use crate::log::Log;
+pub use budget::Budget;
 use find::{Finder, QueryError};
 use matching::Search;
 
@@ -53,7 +56,7 @@ pub enum Asked {
 
 /// The routes over HTTP.
 pub fn routes(ask: Ask) -> Router {
-    jaeger::api::routes().merge(jaeger::v3::routes()).with_state(ask)
+    jaeger::api::routes().merge(jaeger::v3::routes()).merge(profiles::routes()).with_state(ask)
 }
 
 impl Ask {

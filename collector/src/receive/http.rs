@@ -32,10 +32,10 @@ pub(super) struct Receiver {
 }
 
 /// An answer that is not yes.
-struct No {
-    status: StatusCode,
-    message: String,
-    after: Option<Duration>,
+pub(super) struct No {
+    pub status: StatusCode,
+    pub message: String,
+    pub after: Option<Duration>,
 }
 
 impl Receiver {
@@ -56,35 +56,27 @@ impl Receiver {
     }
 
     async fn take(&self, signal: Signal, encoding: Encoding, request: Request) -> Result<Accepted, No> {
-        let compression = compression(request.headers())?;
         let batch = batch(request.uri());
-        let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if announced.is_some_and(|length: u64| length > self.bytes_max as u64) {
-            return Err(self.unreadable(Unreadable::TooLong));
-        }
-        let reading = body::read(request.into_body(), compression, self.bytes_max, &self.room);
-        let body = match tokio::time::timeout(self.timeout, reading).await {
-            Ok(body) => body.map_err(|unreadable| self.unreadable(unreadable))?,
-            Err(_) => return Err(No::new(StatusCode::REQUEST_TIMEOUT, "the request took too long".into())),
-        };
+        let body = self.read(request, self.bytes_max).await?;
         self.intake.take(signal, encoding, body.bytes.clone(), batch.as_deref()).await.map_err(No::from)
     }
 
-    fn unreadable(&self, unreadable: Unreadable) -> No {
-        match unreadable {
-            Unreadable::TooLong => {
-                let message = format!("the request is longer than {} bytes; send smaller batches", self.bytes_max);
-                No::new(StatusCode::PAYLOAD_TOO_LARGE, message)
-            }
-            Unreadable::NoRoom => Refusal::busy("too many requests at once").into(),
-            Unreadable::Corrupt(message) => {
-                No::new(StatusCode::BAD_REQUEST, format!("the body does not decompress: {message}"))
-            }
-            Unreadable::Gone => No::new(StatusCode::BAD_REQUEST, "the request ended early".into()),
+    /// A request's body, without what compressed it on its way.
+    pub(super) async fn read(&self, request: Request, bytes_max: usize) -> Result<body::Whole, No> {
+        let compression = compression(request.headers())?;
+        let unreadable = |unreadable| unreadable_as(unreadable, bytes_max);
+        let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: u64| length > bytes_max as u64) {
+            return Err(unreadable(Unreadable::TooLong));
+        }
+        let reading = body::read(request.into_body(), compression, bytes_max, &self.room);
+        match tokio::time::timeout(self.timeout, reading).await {
+            Ok(body) => body.map_err(unreadable),
+            Err(_) => Err(No::new(StatusCode::REQUEST_TIMEOUT, "the request took too long".into())),
         }
     }
 
-    fn no(&self, encoding: Encoding, no: No) -> Response {
+    pub(super) fn no(&self, encoding: Encoding, no: No) -> Response {
         let status = tonic_types::pb::Status { code: 0, message: no.message, details: Vec::new() };
         let body = match encoding {
             Encoding::Protobuf => status.encode_to_vec(),
@@ -99,7 +91,7 @@ impl Receiver {
 }
 
 impl No {
-    fn new(status: StatusCode, message: String) -> No {
+    pub fn new(status: StatusCode, message: String) -> No {
         No { status, message, after: None }
     }
 }
@@ -114,6 +106,21 @@ impl From<Refusal> for No {
                 No { status: StatusCode::SERVICE_UNAVAILABLE, message, after: Some(after) }
             }
         }
+    }
+}
+
+/// Why a body of at most so many bytes is not there.
+pub(super) fn unreadable_as(unreadable: Unreadable, bytes_max: usize) -> No {
+    match unreadable {
+        Unreadable::TooLong => {
+            let message = format!("the request is longer than {bytes_max} bytes; send smaller batches");
+            No::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        }
+        Unreadable::NoRoom => Refusal::busy("too many requests at once").into(),
+        Unreadable::Corrupt(message) => {
+            No::new(StatusCode::BAD_REQUEST, format!("the body does not decompress: {message}"))
+        }
+        Unreadable::Gone => No::new(StatusCode::BAD_REQUEST, "the request ended early".into()),
     }
 }
 
@@ -161,7 +168,7 @@ fn compression(headers: &HeaderMap) -> Result<Compression, No> {
 }
 
 /// What the sender calls the batch. In the URL: a header of our own would be refused by every endpoint that was not told of it.
-fn batch(uri: &Uri) -> Option<Vec<u8>> {
+pub(super) fn batch(uri: &Uri) -> Option<Vec<u8>> {
     let mut parameters = form_urlencoded::parse(uri.query()?.as_bytes());
     parameters.find(|(name, _)| name == batches::NAME).map(|(_, id)| id.into_owned().into_bytes())
 }

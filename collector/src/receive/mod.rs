@@ -1,9 +1,10 @@
-//! OTLP receivers: gRPC and HTTP in, [`crate::intake`] behind. Everything here takes hostile clients for normal.
+//! OTLP receivers: gRPC and HTTP in, [`crate::intake`] behind; profiles beside them. Everything here takes hostile clients for normal.
 
 mod body;
 mod grpc;
 mod guard;
 mod http;
+mod profiles;
 
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ pub fn http(config: &Http, intake: Intake, room: Room) -> Router {
         router = router
             .route(signal.http_path(), post(move |request| async move { receiver.export(signal, request).await }));
     }
+    let router = router.merge(profiles::routes(receiver));
     match &config.cors {
         Some(cors) => router.layer(http::cors(cors)),
         None => router,

@@ -85,14 +85,19 @@ impl Running {
 
     /// Ends it in order, and starts one more on what it stored.
     pub async fn restart(self, yaml: &str) -> Running {
+        Running::start_in(self.end().await, yaml, |disk| disk).await
+    }
+
+    /// Ends it in order; its directory is left.
+    pub async fn end(self) -> tempfile::TempDir {
         assert!(self.collector.shutdown(Duration::from_secs(10)).await.unwrap(), "it ends in time");
-        Running::start_in(self.directory, yaml, |disk| disk).await
+        self.directory
     }
 
     /// Ends it in order, and gives back all that it stored.
     pub async fn stored(self) -> Vec<Entry> {
-        assert!(self.collector.shutdown(Duration::from_secs(10)).await.unwrap(), "it ends in time");
-        let disk = Directory::open(self.directory.path()).expect("the collector has let go of it");
+        let directory = self.end().await;
+        let disk = Directory::open(directory.path()).expect("the collector has let go of it");
         let (store, opened) = Store::open(Arc::new(disk), Options::default()).unwrap();
         assert_eq!(opened.lost, 0);
         let mut reader = store.reader_at(0);

@@ -27,7 +27,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use serde::Serialize;
 
 use crate::query::{Ask, Asked};
-pub use parameters::{LIMIT, LIMIT_MAX};
+pub use parameters::{LIMIT, LIMIT_MAX, Parameters};
 
 /// What a trace says of which not all is shown.
 pub const CUT: &str = "this trace has more spans than one answer holds; the first that were stored are shown";
