@@ -3,6 +3,7 @@
 mod beacon;
 mod commands;
 mod facts;
+mod fetch;
 mod flamegraph;
 mod guest;
 mod input;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use waspect_tests::assets;
-use waspect_tests::back_ends::{Collect, Collector, Jaeger, Span, doctor, run};
+use waspect_tests::back_ends::{Collect, Collector, Jaeger, Span, doctor, post_json, run};
 
 /// Kills unless the environment says otherwise.
 const KILLS: u64 = 5;
@@ -126,6 +126,78 @@ fn over_tls_clients_show_certificates_and_a_jaeger_stores_here() {
     let shown: BTreeSet<_> = jaeger.spans("shop").iter().map(|span| span.ids[..2].join(" ")).collect();
     assert_eq!(shown, sent);
     drop(jaeger);
+    collect.finish();
+}
+
+#[test]
+fn top_shows_functions_in_a_terminal_and_hostile_names_as_text() {
+    let store = tempfile::tempdir().expect("a folder can be made");
+    let collect = Collect::start(store.path(), "{}");
+    let hostile = [r"\u001b[31mred", r"\u001b]0;title\u0007", r"\u009b2J", r"a\u202eb", r"line\nbreak\r"];
+    let point = |name: &str, value: &str| {
+        let attribute = format!("{{\"key\":\"code.function.name\",\"value\":{{\"stringValue\":\"{name}\"}}}}");
+        format!("{{\"attributes\":[{attribute}],\"timeUnixNano\":\"2\",\"startTimeUnixNano\":\"1\",{value}}}")
+    };
+    let metric = |metric: &str, unit: &str, value: &str| {
+        let points = hostile.iter().chain([&"harmless"]).map(|name| point(name, value)).collect::<Vec<_>>().join(",");
+        format!(
+            "{{\"name\":\"{metric}\",\"unit\":\"{unit}\",\"sum\":{{\"aggregationTemporality\":1,\"isMonotonic\":true,\
+             \"dataPoints\":[{points}]}}}}"
+        )
+    };
+    let metrics = [
+        metric("wasm.function.calls", "{call}", "\"asInt\":\"1234\""),
+        metric("wasm.function.self_time", "s", "\"asDouble\":0.5"),
+    ];
+    let service = "{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\\u001b[2J\"}}]}";
+    let body = format!(
+        "{{\"resourceMetrics\":[{{\"resource\":{service},\"scopeMetrics\":[{{\"scope\":{{\"name\":\"waspect\"}},\
+         \"metrics\":[{}]}}]}}]}}",
+        metrics.join(",")
+    );
+    assert_eq!(post_json(collect.http_address(), "/v1/metrics", &body).status, 200);
+    let url = format!("http://{}", collect.query_address());
+
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/terminal.py");
+    let mut command = Command::new(assets::python());
+    command.args([script, "harmless"]).arg(assets::waspect()).args(["top", "--interval", "0.1", &url]);
+    let output = command.output().expect("Python can be started");
+    assert!(output.status.success(), "{output:?}");
+    let hex = String::from_utf8(output.stdout).expect("it is hex");
+    let bytes = (0..hex.trim().len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("it is hex"));
+    let shown = String::from_utf8(bytes.collect()).expect("a terminal is told UTF-8");
+    for text in [
+        "1,234",
+        "harmless",
+        r"\u{1b}[31mred",
+        r"\u{1b}]0;title\u{7}",
+        r"\u{9b}2J",
+        r"a\u{202e}b",
+        r"line\nbreak\r",
+        r"shop\u{1b}[2J",
+    ] {
+        assert!(shown.contains(text), "{text}: {shown:?}");
+    }
+    // What is left are the command's own: clear, home, cursor, styles.
+    let mut parts = shown.split('\u{1b}');
+    let mut texts = vec![parts.next().expect("a first part")];
+    for part in parts {
+        let own = ["[H", "[2J", "[1;1H", "[0;0H", "[?25l", "[?25h", "[1m", "[2m", "[0m"]
+            .iter()
+            .find_map(|own| part.strip_prefix(own));
+        texts.push(own.unwrap_or_else(|| panic!("not ours: {part:?}")));
+    }
+    let harmless = |c: char| c == '\r' || c == '\n' || !(c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+    assert!(texts.iter().all(|text| text.chars().all(harmless)), "{shown:?}");
+
+    let json = Command::new(assets::waspect()).args(["top", "--json", &url]).output().expect("waspect can be started");
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("it is JSON");
+    let functions = json["functions"].as_array().expect("a list");
+    assert_eq!(functions.len(), hostile.len() + 1, "{json}");
+    assert!(
+        functions.iter().all(|function| function["calls"] == 1234.0 && function["self_time_seconds"] == 0.5),
+        "{json}"
+    );
     collect.finish();
 }
 

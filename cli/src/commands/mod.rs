@@ -8,6 +8,7 @@ mod instrument;
 mod man;
 mod plan;
 mod run;
+mod top;
 mod up;
 mod verify;
 mod view;
@@ -28,6 +29,7 @@ pub enum Command {
     Verify(Box<verify::Verify>),
     Up(up::Up),
     Collect(collect::Collect),
+    Top(top::Top),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -44,6 +46,7 @@ impl Command {
             Command::Verify(command) => command.run(),
             Command::Up(command) => command.run(),
             Command::Collect(command) => command.run(),
+            Command::Top(command) => command.run(),
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),
         }
