@@ -28,6 +28,8 @@ export class Recorder {
   /** Its exports: the hooks, among others. */
   readonly wasm: Record<string, Numbers>;
   readonly #memory: WebAssembly.Memory;
+  readonly #stack: WebAssembly.Global;
+  readonly #stackTop: number;
   #writing = false;
 
   /** `memory` is for a module that imports one. */
@@ -35,6 +37,13 @@ export class Recorder {
     const { exports } = new native.Instance(module, { "waspect/host": { ...host } });
     this.wasm = exports as unknown as Record<string, Numbers>;
     this.#memory = exports.memory as WebAssembly.Memory;
+    this.#stack = exports.__stack_pointer as WebAssembly.Global;
+    this.#stackTop = this.#stack.value as number;
+  }
+
+  /** Gives back what hooks that died have kept of the recorder's own stack. Nothing of it may run: never call this from `now` or `boundary`. */
+  recover(): void {
+    this.#stack.value = this.#stackTop;
   }
 
   /** Something waits in the buffer for the call that reads it: no other may come between. */

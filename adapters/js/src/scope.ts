@@ -52,6 +52,7 @@ export class Scopes {
       this.#end(lane, open[place]!, { kind: "returned" });
       return result;
     } catch (thrown) {
+      this.#recorder.recover();
       this.#end(lane, open[place]!, outcomeOf(thrown));
       throw thrown;
     } finally {
@@ -73,7 +74,10 @@ export class Scopes {
     };
     try {
       const promise = call();
-      promise.then(() => end({ kind: "returned" }), (thrown: unknown) => end(outcomeOf(thrown)));
+      promise.then(() => end({ kind: "returned" }), (thrown: unknown) => {
+        this.#recorder.recover();
+        end(outcomeOf(thrown));
+      });
       return promise;
     } catch (thrown) {
       this.#end(lane, scope, outcomeOf(thrown));
@@ -101,6 +105,7 @@ export class Scopes {
   /** Nothing runs: called from a task of its own. Frames that are open all the same are dead. */
   idle(): void {
     const { main } = this.lanes;
+    this.#recorder.recover();
     this.lanes.switch(main);
     if (main.open.length === 0 && this.#recorder.wasm.depth!() > 0) this.#close(main);
   }

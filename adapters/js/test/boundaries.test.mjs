@@ -123,12 +123,14 @@ test("a scope covers what comes by other ways, and tells how it ended", async ()
 });
 
 test("stack overflows at any depth: what follows is exact", async () => {
-  const { spin, work, told, depth } = start();
+  const { observer, spin, work, told, depth } = start();
+  const stack = observer.hooks.__stack_pointer;
+  const top = stack.value;
   // Most of the stack is the host's: what is left for the guest is used up sooner.
   const pad = (frames, then) => (frames === 0 ? then() : pad(frames - 1, then, frames));
   for (let round = 0; round < 1_000; round += 1) {
     pad(6_000 + ((round * 37) % 211), () => assert.throws(() => spin(10_000_000), RangeError));
-    assert.equal(depth(), 0, `round ${round}`);
+    assert.deepEqual([depth(), stack.value], [0, top], `round ${round}`);
   }
   await told();
   for (let call = 0; call < 500; call += 1) work();

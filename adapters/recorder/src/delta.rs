@@ -143,7 +143,13 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) fn new(trace: &Trace, span_id: [u8; 8], parent_id: [u8; 8], candidate: Candidate, omitted: u64) -> Span {
+    pub(crate) fn new(
+        trace: &Trace,
+        span_id: [u8; 8],
+        parent_id: [u8; 8],
+        candidate: &Candidate,
+        omitted: u64,
+    ) -> Span {
         let start_unix = candidate.start.wrapping_add(trace.wall_offset);
         Span {
             trace_id: trace.id,
@@ -158,7 +164,7 @@ impl Span {
             allocated: candidate.allocated,
             omitted,
             trace_state: trace.state.clone(),
-            failure: candidate.failure,
+            failure: candidate.failure.clone(),
         }
     }
 }

@@ -143,12 +143,15 @@ impl Root {
         let mut flushed = Flushed::default();
         let mut above = core::mem::take(&mut self.above);
         above.clear();
-        let mut open = open.iter().copied().peekable();
+        let mut open = open;
         flushed.candidates = candidates.len();
         for (_, place) in &order {
-            let candidate = candidates[*place as usize].clone();
-            while let Some(sequence) = open.next_if(|sequence| *sequence < candidate.sequence) {
-                above.push(Known { sequence, end_sequence: u64::MAX });
+            let candidate = &candidates[*place as usize];
+            while let Some((sequence, rest)) =
+                open.split_first().filter(|(sequence, _)| **sequence < candidate.sequence)
+            {
+                above.push(Known { sequence: *sequence, end_sequence: u64::MAX });
+                open = rest;
             }
             while above.last().is_some_and(|known| known.end_sequence < candidate.sequence) {
                 above.pop();
