@@ -152,6 +152,12 @@ impl Telemetry {
                 _ => None,
             };
         }
+        if let (Some(up), "WASPECT_PROFILE_ENDPOINT" | "WASPECT_PROFILE_HEADERS") = (&self.up, name) {
+            return environment("WASPECT_PROFILE_ENDPOINT").map_or_else(
+                || (name == "WASPECT_PROFILE_ENDPOINT").then(|| format!("{up}/api/pprof")),
+                |_| environment(name),
+            );
+        }
         let url = self.otlp.as_deref().filter(|url| !url.is_empty());
         match (name, url) {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", Some(url)) => Some(url.to_owned()),
@@ -176,6 +182,10 @@ impl Started {
     /// Sends what is left, at most for a few seconds; tells what became of it all.
     pub fn finish(&self) -> Result<Option<Sent>> {
         let health = self.observer.shutdown(SHUTDOWN);
+        if health.profiles.dropped > 0 {
+            let text = "a profile was not taken: look at the collector's log, or take it by --pprof FILE";
+            output::print_error(&format!("{} {text}\n", styled(WARN, "warning:")));
+        }
         if let Some(error) = lock(&self.trace_error).take() {
             return Err(error);
         }

@@ -84,6 +84,8 @@ fn what_runs_is_seen_without_a_setting() {
     }
     up.wait_for("/api/services", "\"cat\"");
     up.wait_for("/api/traces?service=cat", "\"write_all\"");
+    // A profile each, and both as one.
+    up.wait_for("/api/profiles?service=cat", "},{\"build\"");
 
     let elsewhere = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")];
     let told = stderr(&run(home.path(), &["--otlp"], &elsewhere));

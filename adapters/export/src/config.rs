@@ -26,6 +26,10 @@ pub struct ExportConfig {
     pub traces: Option<Endpoint>,
     /// Where metrics go; `None`: nowhere (`OTEL_METRICS_EXPORTER=none`).
     pub metrics: Option<Endpoint>,
+    /// Where profiles go (`WASPECT_PROFILE_ENDPOINT`); `None`: nowhere.
+    pub profiles: Option<Endpoint>,
+    /// `WASPECT_PROFILE_INTERVAL`: how often profiles are handed over.
+    pub profile_interval: Duration,
     /// `OTEL_SERVICE_NAME`, else `service.name` of `OTEL_RESOURCE_ATTRIBUTES`.
     pub service_name: Option<String>,
     /// `OTEL_RESOURCE_ATTRIBUTES` without `service.name`, in the order given, the last of equal keys only.

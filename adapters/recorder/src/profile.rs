@@ -82,6 +82,27 @@ impl Profile {
         Profile { functions, nodes: nodes.collect() }
     }
 
+    /// What came since an earlier profile of the same aggregator. Live bytes are their change, and may be negative.
+    pub fn since(&self, earlier: &Profile) -> Profile {
+        // A merged tree only grows: what was a node is the same node.
+        let mut since = self.clone();
+        for (node, before) in since.nodes.iter_mut().zip(&earlier.nodes) {
+            let (figures, before) = (&mut node.figures, &before.figures);
+            figures.calls = figures.calls.saturating_sub(before.calls);
+            figures.own = figures.own.saturating_sub(before.own);
+            figures.allocated = figures.allocated.saturating_sub(before.allocated);
+            figures.live = figures.live.saturating_sub(before.live);
+        }
+        since
+    }
+
+    /// True where no stack has a figure.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.iter().all(|ProfileNode { figures, .. }| {
+            (figures.calls, figures.own, figures.allocated, figures.live) == (0, 0, 0, 0)
+        })
+    }
+
     /// Folded stacks, a line each: `a;b;c 42`. Names are as they are, with `;` and line breaks replaced by `_`.
     pub fn folded(&self, weight: Weight) -> String {
         let mut lines: BTreeMap<String, u64> = BTreeMap::new();
@@ -115,4 +136,31 @@ impl Profile {
 
 fn clean(name: &str) -> String {
     name.replace([';', '\n', '\r'], "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_a_growing_tree_add_up_to_it() {
+        let node = |parent, calls, live| ProfileNode {
+            parent,
+            function: 0,
+            figures: Figures { calls, own: calls * 10, allocated: calls * 100, live },
+        };
+        let profile = |nodes: &[ProfileNode]| Profile { functions: Vec::new(), nodes: nodes.to_vec() };
+        let first = profile(&[node(None, 0, 0), node(None, 2, 50)]);
+        let second = profile(&[node(None, 0, 0), node(None, 5, 20), node(Some(1), 1, 7)]);
+        let figures = |profile: &Profile| -> Vec<_> {
+            profile
+                .nodes
+                .iter()
+                .map(|ProfileNode { figures, .. }| (figures.calls, figures.own, figures.allocated, figures.live))
+                .collect()
+        };
+        assert_eq!(figures(&first.since(&Profile::default())), figures(&first));
+        assert_eq!(figures(&second.since(&first)), [(0, 0, 0, 0), (3, 30, 300, -30), (1, 10, 100, 7)]);
+        assert!(second.since(&second).is_empty() && !second.since(&first).is_empty());
+    }
 }

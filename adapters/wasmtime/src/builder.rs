@@ -6,7 +6,7 @@ use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::TracerProvider;
 use waspect_abi::semconv::attribute::SERVICE_NAME;
 use waspect_export::provider::Carrier;
-use waspect_export::{ExportConfig, Exporter, HealthMetrics, Signal};
+use waspect_export::{ExportConfig, Exporter, HealthMetrics, ProfilePush, Signal};
 use waspect_recorder::{Aggregator, Batch, Config, Resource, Sampling, Temporality, Value};
 
 use crate::error::Error;
@@ -14,7 +14,10 @@ use crate::observer::Observer;
 use crate::outcome::ExitCode;
 use crate::pump::{self, Requests, Schedule, Sink};
 use crate::shared::Shared;
-use crate::{clock, cost, variables};
+use crate::{clock, cost, profiles, variables};
+
+/// Who does not say what it is, as the SDK specification has it.
+const UNKNOWN_SERVICE: &str = "unknown_service";
 
 /// Configures an [`Observer`]. Without any call it records for [`Observer::snapshot`] and [`Observer::profile`] alone.
 #[derive(Default)]
@@ -45,6 +48,9 @@ impl Builder {
     /// | `WASPECT_OVERHEAD_BUDGET` | share of time that hooks may cost before the hottest functions are only counted; `inf`: any | 0.05 |
     /// | `WASPECT_ATTRIBUTE_SETS_MAX` | most functions a metric; the rest share the overflow series | 1000 |
     /// | `WASPECT_LEAK_AGE_S` | age in seconds from which an instance's unfreed memory is a leak | 60 |
+    ///
+    /// `WASPECT_PROFILE_ENDPOINT` (with `WASPECT_PROFILE_HEADERS` and `WASPECT_PROFILE_INTERVAL`) says where pprof profiles are pushed, once
+    /// a minute and at the end; without it, nowhere.
     ///
     /// An `OTEL_*` value that cannot be used is ignored, as the specification demands, and listed in
     /// [`ExportConfig::warnings`]; to see them, read [`ExportConfig::from_env`] yourself and call [`Builder::export`].
@@ -132,7 +138,8 @@ impl Builder {
         let requests = Arc::new(Requests::default());
         let schedule = Schedule { traces: export.span_delay, metrics: export.metric_interval };
         pump::start(shared.clone(), requests.clone(), self.sinks, health, schedule)?;
-        Ok(Observer::new(shared, requests))
+        let profiles = push_profiles(&export, self.service_name.as_deref(), &shared)?;
+        Ok(Observer::new(shared, requests, profiles))
     }
 
     fn resource(&self, export: &ExportConfig) -> Resource {
@@ -153,6 +160,18 @@ impl Builder {
         }
         Resource { attributes }
     }
+}
+
+/// Pushes profiles to where the configuration says.
+fn push_profiles(
+    export: &ExportConfig,
+    service: Option<&str>,
+    shared: &Arc<Shared>,
+) -> Result<Option<ProfilePush>, Error> {
+    let Some(endpoint) = export.profiles.clone().filter(|_| !export.disabled) else { return Ok(None) };
+    let service = export.service_name.as_deref().or(service).unwrap_or(UNKNOWN_SERVICE).to_owned();
+    let push = ProfilePush::start(endpoint, service, export.profile_interval, profiles::pieces(shared));
+    push.map(Some).map_err(Error::Thread)
 }
 
 fn exports(export: &ExportConfig) -> bool {

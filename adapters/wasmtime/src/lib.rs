@@ -78,6 +78,7 @@ mod modules;
 mod observe;
 mod observer;
 mod outcome;
+mod profiles;
 mod pump;
 mod replayer;
 mod ring;

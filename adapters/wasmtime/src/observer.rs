@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use wasmtime::Module;
 use waspect_abi::Manifest;
 use waspect_abi::manifest::Mode;
+use waspect_export::{ProfileHealth, ProfilePush};
 use waspect_recorder::{Outcome, Profile, Snapshot, Timestamp, Untimed};
 
 use crate::builder::Builder;
@@ -33,6 +34,8 @@ pub struct Observer {
 struct Handle {
     shared: Arc<Shared>,
     requests: Arc<Requests>,
+    /// `None`: none are pushed, or not any more.
+    profiles: Mutex<Option<ProfilePush>>,
 }
 
 /// What became of what was recorded.
@@ -40,6 +43,8 @@ struct Handle {
 pub struct Health {
     /// The exporter's ledgers; all zeros without an exporter.
     pub export: waspect_export::Health,
+    /// What became of profiles, once the observer was shut down.
+    pub profiles: waspect_export::ProfileHealth,
     /// Stores whose last records were lost, because neither the queue to the background thread nor the pool had room.
     pub stores_lost: u64,
     /// Everything that was handed over in time reached the exporter and the sinks, and the exporter is done with it.
@@ -52,8 +57,8 @@ impl Observer {
         Builder::default()
     }
 
-    pub(crate) fn new(shared: Arc<Shared>, requests: Arc<Requests>) -> Observer {
-        Observer { handle: Arc::new(Handle { shared, requests }) }
+    pub(crate) fn new(shared: Arc<Shared>, requests: Arc<Requests>, profiles: Option<ProfilePush>) -> Observer {
+        Observer { handle: Arc::new(Handle { shared, requests, profiles: Mutex::new(profiles) }) }
     }
 
     /// The observation of a new store, to be put into the store's data.
@@ -121,6 +126,13 @@ impl Observer {
                 waspect_export::Signal::ALL.iter().all(|&signal| health.export.signal(signal).unconfirmed() == 0);
         }
         health.complete &= taken_out;
+        let push = self.handle.profiles.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(push) = push {
+            let told = push.shutdown(until);
+            // One that is still on its way when time is over is not counted as sent.
+            health.complete &= told.is_some();
+            health.profiles = told.unwrap_or(ProfileHealth { sent: 0, dropped: 1 });
+        }
         health
     }
 
@@ -128,7 +140,7 @@ impl Observer {
     pub fn health(&self) -> Health {
         let exporter = self.handle.shared.exporter.read().unwrap_or_else(PoisonError::into_inner);
         let export = exporter.as_ref().map(|exporter| exporter.health()).unwrap_or_default();
-        Health { export, stores_lost: self.handle.shared.lost(), complete: true }
+        Health { export, profiles: ProfileHealth::default(), stores_lost: self.handle.shared.lost(), complete: true }
     }
 
     /// What an error of a call means, as its spans tell it: an exit, an interruption, or a trap with its code and its

@@ -44,6 +44,8 @@ impl ExportConfig {
             disabled: env.get("OTEL_SDK_DISABLED", parse::boolean).unwrap_or(false),
             traces: env.endpoint(Signal::Traces)?,
             metrics: env.endpoint(Signal::Metrics)?,
+            profiles: env.profiles()?,
+            profile_interval: env.get("WASPECT_PROFILE_INTERVAL", parse::interval).unwrap_or(Duration::from_secs(60)),
             service_name,
             resource_attributes,
             sampler: env.sampler(),
@@ -131,6 +133,23 @@ impl Env<'_> {
         }))
     }
 
+    /// A URL that is taken as it is, as the one of a signal; without it, profiles go nowhere.
+    fn profiles(&self) -> Result<Option<Endpoint>, ConfigError> {
+        let variable = "WASPECT_PROFILE_ENDPOINT";
+        let headers = self.pairs_of("WASPECT_PROFILE_HEADERS").unwrap_or_default();
+        let Some(value) = self.text(variable) else { return Ok(None) };
+        let url = parse::endpoint(&value, None);
+        let url = url.map_err(|problem| ConfigError::Endpoint { variable: variable.to_owned(), value, problem })?;
+        Ok(Some(Endpoint {
+            url,
+            protocol: Protocol::HttpProtobuf,
+            headers,
+            timeout: TIMEOUT_DEFAULT,
+            compression: Compression::Gzip,
+            tls: Tls::default(),
+        }))
+    }
+
     /// HTTP: the signal's own URL is taken as it is, the general one gets the signal's path. gRPC: neither has a path.
     fn url(&self, signal: Signal, protocol: Protocol) -> Result<http::Uri, ConfigError> {
         let grpc = protocol == Protocol::Grpc;
@@ -155,14 +174,13 @@ impl Env<'_> {
 
     /// The signal's own headers replace the general ones. A bad pair is left out, the others stay.
     fn headers(&self, signal: Signal) -> Vec<(String, String)> {
-        let [own, general] = names(signal, "HEADERS");
-        let Some((variable, value)) =
-            [own, general].into_iter().find_map(|name| self.text(&name).map(|value| (name, value)))
-        else {
-            return Vec::new();
-        };
+        names(signal, "HEADERS").iter().find_map(|variable| self.pairs_of(variable)).unwrap_or_default()
+    }
+
+    fn pairs_of(&self, variable: &str) -> Option<Vec<(String, String)>> {
+        let value = self.text(variable)?;
         let pairs = parse::pairs(&value).into_iter().map(|pair| pair.and_then(parse::header));
-        pairs.filter_map(|pair| pair.map_err(|message| self.warn(&variable, message)).ok()).collect()
+        Some(pairs.filter_map(|pair| pair.map_err(|message| self.warn(variable, message)).ok()).collect())
     }
 
     /// The service's name and the other attributes. One bad pair spoils them all, as the specification asks.
