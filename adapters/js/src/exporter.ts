@@ -47,9 +47,8 @@ export class Exporter {
   /** Takes a batch; drops it, counted, when too much waits. */
   send(batch: Batch): void {
     this.#health.made += batch.items;
-    if (this.#settings.sink !== undefined) {
-      this.#deliver(batch, this.#settings.sink);
-    } else if (this.#queueBytes + batch.bytes.length > QUEUE_BYTES_MAX) {
+    if (this.#settings.sink !== undefined && this.#delivered(batch, this.#settings.sink)) return;
+    if (this.#queueBytes + batch.bytes.length > QUEUE_BYTES_MAX) {
       this.#health.dropped += batch.items;
     } else {
       this.#queue.push(batch);
@@ -76,13 +75,15 @@ export class Exporter {
     while (this.#working !== undefined) await this.#working;
   }
 
-  #deliver(batch: Batch, sink: (batch: Batch) => void): void {
+  /** Whether the sink took it, and be it to lose it. */
+  #delivered(batch: Batch, sink: (batch: Batch) => void | boolean): boolean {
     try {
-      sink(batch);
+      if (sink(batch) === false) return false;
       this.#health.exported += batch.items;
     } catch {
       this.#health.dropped += batch.items;
     }
+    return true;
   }
 
   #work(): void {

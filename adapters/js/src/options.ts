@@ -12,8 +12,8 @@ export interface ObserverOptions {
   endpoint?: string;
   /** Headers of every request. */
   headers?: Record<string, string>;
-  /** Takes every batch instead of an endpoint. */
-  sink?: (batch: Batch) => void;
+  /** Takes every batch instead of the endpoint, but those for which it returns false. */
+  sink?: (batch: Batch) => void | boolean;
   /** Leads to another thread, whose Observer sends what comes (`receive`): for AudioWorklets, and threads that wait in Wasm. */
   port?: Port;
   /** Calls from the host always become spans; others when they took this long. */

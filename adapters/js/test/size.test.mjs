@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib";
 import { bundle } from "./bundle.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
-const ADAPTER_MAX = 7_700;
+const ADAPTER_MAX = 7_750;
 const ALL_MAX = 40_900;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
