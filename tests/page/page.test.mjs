@@ -10,7 +10,9 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { launch } from "../../adapters/js/test/chromium.mjs";
+import { bars, tree } from "../../collector/src/page/assets/flame.js";
 import { functions, parse } from "../../collector/src/page/assets/openmetrics.js";
+import { decode } from "../../collector/src/page/assets/pprof.js";
 import { waterfall } from "../../collector/src/page/assets/spans.js";
 import { duration, name } from "../../collector/src/page/assets/text.js";
 import { hostile } from "./names.mjs";
@@ -157,6 +159,83 @@ test("health and functions are shown, in the dark too", async () => {
   }
   assert.notEqual(paper[0], paper[1]);
 });
+
+test("a flame graph is walked with the keyboard alone, by time and by allocation", async () => {
+  const { page, wrong } = await open("#/profiles");
+  // MicroPython's, that `waspect run` pushed when it ended; hostile services have spans alone.
+  await page.waitForSelector('[role="treeitem"]');
+  const widths = await page.$$eval(".frame", (frames) => frames.map((frame) => frame.getBoundingClientRect().width));
+  assert.ok(widths.length > 20 && widths.every((width) => width > 0), `${widths}`);
+  const here = () => page.evaluate(() => [document.activeElement.textContent, document.activeElement.getAttribute("aria-level"), document.activeElement.getBoundingClientRect().width]);
+  await page.focus('[role="treeitem"][tabindex="0"]');
+  assert.deepEqual((await here()).slice(0, 2), ["all", "1"]);
+  const whole = (await here())[2];
+  for (let level = 2; level < 6; level += 1) {
+    await page.keyboard.press("ArrowDown");
+    assert.equal((await here())[1], `${level}`);
+  }
+  const [text] = await here();
+  await page.keyboard.press("Enter");
+  assert.deepEqual((await here()).slice(0, 2), [text, "5"]);
+  assert.ok(Math.abs((await here())[2] - whole) < 1, "it is as wide as all was");
+  assert.match(await page.textContent(".said"), /%, .* of its own$/);
+  await page.keyboard.press("Escape");
+  assert.equal((await here())[0], text);
+  const labels = await page.$$eval("option", (options) => options.map((option) => option.textContent));
+  assert.ok(["wall", "allocated", "calls", "live"].every((kind) => labels.includes(kind)), `${labels}`);
+  await page.selectOption(".choices:has(+ *) select >> nth=-1", { label: "calls" });
+  assert.match(await page.getAttribute(".flame", "aria-label"), /calls$/);
+  assert.deepEqual(wrong, []);
+});
+
+test("names of a profile are text too, and a profile is read to its last bit", async () => {
+  const names = [...new Set(hostile())].filter((text) => text.length < 2000);
+  const response = await fetch(`${urls[0]}/api/pprof?service=${encodeURIComponent("</option><script>globalThis.ran=1</script>")}`, { method: "POST", body: pprof(names) });
+  assert.equal(response.status, 204, await response.text());
+  const { page, wrong } = await open("#/profiles");
+  await page.waitForFunction(async () => (await (await fetch("/api/profiles/services")).json()).data.length === 2);
+  await page.reload();
+  await page.waitForSelector(".frame");
+  await page.selectOption("select >> nth=0", { label: "</option><script>globalThis.ran=1</script>" });
+  await page.waitForFunction((wanted) => document.querySelectorAll(".frame").length === wanted, names.length + 1);
+  const shown = new Set(await page.$$eval(".frame", (frames) => frames.map((frame) => frame.textContent)));
+  assert.ok(names.every((text) => shown.has(name(text))), JSON.stringify(names.filter((text) => !shown.has(name(text)))));
+  assert.equal(await page.locator("script, img, svg, iframe").count(), 1);
+  assert.equal(await page.evaluate(() => globalThis.ran), undefined);
+  assert.deepEqual(wrong, []);
+
+  const { types, samples } = decode(pprof(["outer", "inner"], [2 ** 52 + 1, -3]));
+  assert.deepEqual([types, samples], [[{ name: "wall", unit: "nanoseconds" }], [{ stack: ["outer"], values: [2 ** 52 + 1] }, { stack: ["inner"], values: [-3] }]]);
+});
+
+test("a flame graph has room for any stack", () => {
+  const stack = Array.from({ length: 100_000 }, (_, at) => `${at}`);
+  const root = tree([{ stack, values: [5] }, { stack: ["other"], values: [-5] }, { stack: ["0"], values: [1] }], 0);
+  assert.equal(root.value, 6);
+  const all = bars(root);
+  assert.ok(all.length < 300 && all.every(({ left, width }) => left >= 0 && left + width <= 1.000001));
+  const many = tree(Array.from({ length: 100_000 }, (_, at) => ({ stack: [`${at % 1000}`, `${at}`], values: [1] })), 0);
+  assert.ok(bars(many).length <= 2000);
+});
+
+// A profile of one function a sample, in protocol buffers.
+function pprof(names, values = names.map(() => 1_000_000)) {
+  const varint = (number) => {
+    const bytes = [];
+    let left = BigInt.asUintN(64, BigInt(number));
+    for (; left > 127n; left >>= 7n) bytes.push(Number(left & 127n) | 128);
+    return [...bytes, Number(left)];
+  };
+  const number = (field, value) => [...varint(field * 8), ...varint(value)];
+  const bytes = (field, content) => [...varint(field * 8 + 2), ...varint(content.length), ...content];
+  const texts = ["", "wall", "nanoseconds", ...names].flatMap((text) => bytes(6, [...new TextEncoder().encode(text)]));
+  const parts = names.flatMap((_, at) => [
+    ...bytes(2, [...number(1, at + 1), ...number(2, values[at])]),
+    ...bytes(4, [...number(1, at + 1), ...bytes(4, number(1, at + 1))]),
+    ...bytes(5, [...number(1, at + 1), ...number(2, at + 3)]),
+  ]);
+  return new Uint8Array([...bytes(1, [...number(1, 1), ...number(2, 2)]), ...parts, ...texts]);
+}
 
 test("where a token is needed the page is there, and what it shows is not", async () => {
   const file = join(home, "collector.yaml");

@@ -51,3 +51,13 @@ export async function summaries(service, limit) {
 export const services = async () => (await json("/api/v3/services")).services ?? [];
 
 export const trace = async (id) => (await json(`/api/v3/traces/${encodeURIComponent(id)}`)).result.resourceSpans;
+
+export const profiled = async () => (await json("/api/profiles/services")).data;
+
+// The profiles of the last so many minutes as one, decompressed; 0: all that are kept.
+export async function profile(service, minutes) {
+  const query = new URLSearchParams({ service });
+  if (minutes > 0) query.set("start", String((Date.now() - minutes * 60_000) * 1000));
+  const { body } = await get(`/api/pprof?${query}`);
+  return new Uint8Array(await new Response(body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+}

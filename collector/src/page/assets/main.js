@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { element } from "./dom.js";
 import * as functions from "./functions.js";
 import * as health from "./health.js";
+import * as profiles from "./profiles.js";
 import * as traces from "./traces.js";
 
 const main = document.getElementById("main");
@@ -13,6 +14,7 @@ function view() {
   const [, which, id] = location.hash.split("/");
   switch (which) {
     case "functions": return ["Functions", () => functions.list()];
+    case "profiles": return ["Profiles", () => profiles.list()];
     case "health": return ["Health", () => health.list()];
     default: return id ? ["Trace", () => traces.one(decodeURIComponent(id))] : ["Traces", (signal) => traces.list(signal)];
   }
