@@ -57,17 +57,22 @@ export class Exporter {
     }
   }
 
-  /** The page may be gone after this: what `last` makes and what waits goes now, in requests that outlive the page. */
-  hurry(last: () => void): void {
+  /**
+   * What began this may be gone after it, a page or a Worker's request: what `last` makes and what waits goes now, in requests that
+   * outlive the page. Settled when all were answered, or not.
+   */
+  async hurry(last: () => void): Promise<void> {
     this.#leaving = true;
     last();
     this.#leaving = false;
     // Not even begun: it would be compressed first, for which there is no time.
     if (this.#compressing !== undefined) void this.#attempt(this.#compressing, true);
-    for (const batch of this.#queue.splice(0)) {
-      this.#queueBytes -= batch.bytes.length;
-      void this.#attempt(batch, true).then((answer) => this.#settle(batch, answer === "exported"));
-    }
+    await Promise.all(
+      this.#queue.splice(0).map(async (batch) => {
+        this.#queueBytes -= batch.bytes.length;
+        this.#settle(batch, (await this.#attempt(batch, true)) === "exported");
+      }),
+    );
   }
 
   /** When everything that waits has been tried. */

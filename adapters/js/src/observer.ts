@@ -1,6 +1,6 @@
 // The Observer: one a page or process. It makes instances of instrumented modules, and sends what they did.
 
-import { compile } from "#recorder";
+import { compile, lasting } from "#recorder";
 import { traceparent } from "./context.js";
 import { Exporter, type Health } from "./exporter.js";
 import { unwrap, wrap } from "./instances.js";
@@ -134,8 +134,13 @@ export class Observer {
 
   /** Sends what there is; settled when that was tried. Never rejects. */
   async flush(): Promise<Health> {
-    for (const recording of this.#recordings) recording.flush();
-    await this.#exporter.drained();
+    const flush = () => this.#recordings.forEach((recording) => recording.flush());
+    if (lasting) {
+      flush();
+      await this.#exporter.drained();
+    } else {
+      await this.#exporter.hurry(flush);
+    }
     return this.#exporter.health;
   }
 

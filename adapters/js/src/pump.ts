@@ -1,6 +1,6 @@
 // What happens once in a while: gates follow the governor, batches are made and sent.
 
-import { onExit } from "#recorder";
+import { lasting, onExit } from "#recorder";
 import { KEEPALIVE_BYTES_MAX, type Exporter } from "./exporter.js";
 import type { Instances } from "./instances.js";
 import type { Settings } from "./options.js";
@@ -35,7 +35,7 @@ export class Pump {
 
   /** Begins with the first instance: a page without one is left alone. */
   start(): void {
-    if (this.#started || this.settings.disabled) return;
+    if (this.#started || this.settings.disabled || !lasting) return;
     this.#started = true;
     this.#dueAt = this.clock.now() + OVERDUE_MS;
     onExit(() => this.#leave());
@@ -57,6 +57,7 @@ export class Pump {
   /** Makes batches of all there is. */
   flush(): void {
     this.#merge();
+    this.instances.gate();
     this.#spans();
     this.#metrics();
   }
@@ -74,7 +75,7 @@ export class Pump {
   #leave(): void {
     if (this.scopes.begun === this.#leftAt) return;
     this.#leftAt = this.scopes.begun;
-    if (typeof document === "object") this.exporter.hurry(() => this.flush());
+    if (typeof document === "object") void this.exporter.hurry(() => this.flush());
     else this.flush();
   }
 

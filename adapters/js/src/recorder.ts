@@ -31,6 +31,7 @@ export class Recorder {
   readonly #stack: WebAssembly.Global;
   readonly #stackTop: number;
   #writing = false;
+  #seeded = false;
 
   /** `memory` is for a module that imports one. */
   constructor(module: WebAssembly.Module, host: { now(): number; boundary(frames: number): void; memory?: WebAssembly.Memory }) {
@@ -64,7 +65,7 @@ export class Recorder {
     return "lane" in this.wasm;
   }
 
-  configure(settings: Settings, entropy: Uint8Array, unixMs: number): void {
+  configure(settings: Settings, unixMs: number): void {
     const option = (option: number, value?: number) => value !== undefined && this.#call("option", option, value);
     option(OPTION.minDurationNs, settings.minDurationMs === undefined ? undefined : settings.minDurationMs * 1e6);
     option(OPTION.perRoot, settings.spansPerRoot);
@@ -72,7 +73,9 @@ export class Recorder {
     option(OPTION.overheadBudget, settings.overheadBudget);
     option(OPTION.delta, 1);
     const texts = Object.entries(settings.attributes).flat().map((text) => text.replaceAll("\0", ""));
-    this.#write(entropy, utf8(texts.join("\0")));
+    const entropy = settings.entropy ?? randomness();
+    this.#seeded = entropy !== undefined;
+    this.#write(entropy ?? new Uint8Array(16), utf8(texts.join("\0")));
     this.#call("configure", unixMs);
   }
 
@@ -82,6 +85,7 @@ export class Recorder {
   }
 
   scopeBegin(unixMs: number, parent?: SpanContext): number {
+    if (!this.#seeded) this.#seed();
     if (parent === undefined) return this.#call("scope_begin", unixMs, 0);
     const state = utf8(parent.traceState?.serialize() ?? "");
     this.#write(unhex(parent.traceId), unhex(parent.spanId), Uint8Array.of(parent.traceFlags), state);
@@ -121,6 +125,14 @@ export class Recorder {
     return this.#batch("metrics", this.#call("metrics", unixMs));
   }
 
+  #seed(): void {
+    const entropy = randomness();
+    if (entropy === undefined) return;
+    this.#seeded = true;
+    this.#write(entropy);
+    this.#call("seed");
+  }
+
   #batch(signal: Batch["signal"], length: number): Batch | undefined {
     const [bytes, items] = [this.#read(length), this.#call("items")];
     return items > 0 ? { signal, bytes, items, id: hex(random()) } : undefined;
@@ -145,5 +157,14 @@ export class Recorder {
 
   #read(length: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.#memory.buffer, this.#call("output"), length).slice() as Uint8Array<ArrayBuffer>;
+  }
+}
+
+/** 16 random bytes; Workers have none before their first request. */
+function randomness(): Uint8Array | undefined {
+  try {
+    return random();
+  } catch {
+    return undefined;
   }
 }

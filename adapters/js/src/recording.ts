@@ -1,6 +1,5 @@
 // A recorder with what belongs to it. One serves all modules, as a rule: see `Observer`.
 
-import { random } from "./encode.js";
 import type { Exporter } from "./exporter.js";
 import { Instances } from "./instances.js";
 import type { Known } from "./modules.js";
@@ -31,7 +30,7 @@ export class Recording {
     const now = settings.port === undefined ? () => clock.now() : () => this.#pump?.seize(clock.now()) ?? clock.now();
     const memory = settings.memory && { memory: settings.memory };
     this.recorder = new Recorder(module, { now, boundary: (frames) => this.scopes.boundary(frames), ...memory });
-    this.recorder.configure(settings, settings.entropy ?? random(), clock.unix());
+    this.recorder.configure(settings, clock.unix());
     this.scopes.recorder = this.recorder;
     this.#instances = new Instances(this.scopes, this.recorder);
     this.#pump = new Pump(settings, this.recorder, this.scopes, this.#instances, exporter, clock);

@@ -26,6 +26,9 @@ const OPTION_SAMPLING_RATIO: u32 = 8;
 const OPTION_DELTA: u32 = 9;
 const OPTION_SPANS: u32 = 10;
 
+/// What a host gives that has no randomness yet.
+const NO_ENTROPY: [u8; 16] = [0; 16];
+
 /// Makes the buffer `len` bytes long and gives its address, for the host to write what the next call reads.
 #[unsafe(no_mangle)]
 extern "C" fn buffer(len: u32) -> *const u8 {
@@ -66,12 +69,13 @@ extern "C" fn option(option: u32, value: f64) {
     });
 }
 
-/// Begins. The buffer holds 16 random bytes, or fewer for none, which means no spans; then the resource's attributes, keys and
-/// values in turn, a zero byte between them.
+/// Begins. The buffer holds 16 random bytes, all zero for none, which means no spans until [`seed`]; then the resource's
+/// attributes, keys and values in turn, a zero byte between them.
 #[unsafe(no_mangle)]
 extern "C" fn configure(wall_unix_ms: f64) {
     with(|state| {
         let (entropy, texts) = match state.buffer.split_first_chunk::<16>() {
+            Some((&NO_ENTROPY, texts)) => (None, texts),
             Some((entropy, texts)) => (Some(*entropy), texts),
             None => (None, [].as_slice()),
         };
@@ -90,6 +94,16 @@ extern "C" fn configure(wall_unix_ms: f64) {
         let aggregator = Aggregator::new(config, Resource { attributes }, nanoseconds(wall_unix_ms));
         // They live as long as the instance: code that drops them would be dead weight.
         core::mem::forget((state.recorder.replace(recorder), state.aggregator.replace(aggregator)));
+    });
+}
+
+/// `Recorder::seed`, with the 16 bytes in the buffer.
+#[unsafe(no_mangle)]
+extern "C" fn seed() {
+    with(|state| {
+        if let (Some(recorder), Some((entropy, _))) = (&mut state.recorder, state.buffer.split_first_chunk()) {
+            recorder.seed(*entropy);
+        }
     });
 }
 

@@ -71,7 +71,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder. `entropy` makes its trace and span ids unguessable and unique; without it there are no spans.
+    /// A recorder. `entropy` makes its trace and span ids unguessable and unique; without it there are no spans until
+    /// [`seed`](Recorder::seed).
     pub fn new(config: &Config, entropy: Option<[u8; 16]>) -> Recorder {
         let mut config = config.clone();
         config.limits.depth_max = config.limits.depth_max.min(token::DEPTH_MAX);
@@ -111,6 +112,14 @@ impl Recorder {
             recorder.spare_roots.extend((0..PREPARED_ROOTS).map(|_| Root::with_room(spans)));
         }
         recorder
+    }
+
+    /// New randomness for ids: where there was none at the beginning, and in each copy after a fork or a snapshot. While
+    /// calls are open it does nothing, since their ids may be known already.
+    pub fn seed(&mut self, entropy: [u8; 16]) {
+        if self.lane.frames.is_empty() && self.suspended() == 0 {
+            self.ids = Some(Ids::new(entropy));
+        }
     }
 
     /// Makes it as new, keeping its buffers and manifests. What was not drained is lost.

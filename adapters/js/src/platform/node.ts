@@ -8,6 +8,9 @@ export function compile(_stacks: boolean): WebAssembly.Module {
 
 export const variables: Record<string, string | undefined> = process.env;
 
+/** What a call begins goes on when it is over. */
+export const lasting = true;
+
 /** Calls `last` when nothing is left to do; what it begins keeps the process alive until it is done. */
 export function onExit(last: () => void): void {
   process.on("beforeExit", last);

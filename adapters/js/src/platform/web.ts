@@ -8,6 +8,9 @@ export async function compile(stacks: boolean): Promise<WebAssembly.Module> {
 
 export const variables: Record<string, string | undefined> = {};
 
+/** What a call begins goes on when it is over. */
+export const lasting = true;
+
 /** Calls `last` when the page may be gone after: hidden, frozen, left. */
 export function onExit(last: () => void): void {
   const document = (globalThis as { document?: EventTarget & { visibilityState?: string } }).document;
