@@ -46,6 +46,8 @@ export class Scopes {
   /** Runs `call` within a scope. */
   run<T>(call: () => T): T {
     const { lane, open } = this.#arrive();
+    // A call through a table came to its end in this tick, maybe to a bad one.
+    if (open.length === 0 && this.#recorder.wasm.depth!() > 0 && !isWasmOnStack()) this.#close(lane);
     const place = open.push(this.#begin(lane, open.length)) - 1;
     try {
       const result = call();
@@ -158,6 +160,7 @@ export class Scopes {
 
   #endImplicit(lane: Lane): void {
     if (lane.implicit === undefined) return;
+    this.#recorder.recover();
     this.#end(lane, lane.implicit, { kind: "returned" });
     lane.implicit = undefined;
   }
