@@ -64,9 +64,14 @@ fn set_up(names: &[&str]) -> Result<()> {
 
 /// Benchmarks are optimised builds of their own: no test runs them.
 fn bench(name: &str) -> Result<()> {
+    if name == "javascript" {
+        return stages::bench_javascript();
+    }
     ["targets", "modules", "guests", "baselines"].iter().try_for_each(|name| setup::Part::find(name)?.run())?;
     // What is measured as a process: cargo builds the programs of a bench's own package alone.
-    process::run(workspace::cargo().args(["build", "--release", "--workspace", "--bin", "waspect"]))?;
+    if ["*", "s4_collector"].contains(&name) {
+        process::run(workspace::cargo().args(["build", "--release", "--workspace", "--bin", "waspect"]))?;
+    }
     process::run(workspace::cargo().args(["bench", "--workspace", "--bench", name]))
 }
 

@@ -58,7 +58,7 @@ pub fn all() -> Result<Vec<Stage>> {
     stages.push(Stage::new(
         "node",
         "recorder.wasm and the JavaScript adapter: vectors, boundaries, export, real modules; conformance in every runtime",
-        &["targets", "modules", "web", "runtimes"],
+        &["targets", "modules", "web", "runtimes", "firefox", "backends"],
         |_| node(),
     ));
     stages.push(Stage::new(
@@ -197,16 +197,35 @@ fn node() -> Result<Vec<String>> {
     command.env("README", workspace::root().join("README.md"));
     command
         .env("RUNTIMES", &runtimes)
+        .env("OTELCOL", built.join("waspect/bin/otelcol"))
         .env("MODULES", built.join("waspect/modules"))
         .env("PACKAGES", workspace::node_modules());
     lines.extend(run_and_keep(&mut command, |line| ["pass ", "fail "].iter().any(|word| line.contains(word)))?);
-    let mut command = Command::new("node");
-    command.current_dir(workspace::root()).arg("tests/conformance/matrix.mjs");
-    command.arg(web::folder().join("test/conform.mjs")).arg(&runtimes);
-    command.env("WASPECT", &programs[0]).env("OTLP_JSON", &programs[1]);
-    command.env("RUNTIMES", &runtimes).env("PACKAGES", workspace::node_modules());
+    let mut command = in_every_runtime("tests/conformance/matrix.mjs", "test/conform.mjs");
+    command.env("OTLP_JSON", &programs[1]).env("PACKAGES", workspace::node_modules());
     lines.extend(run_and_keep(&mut command, |line| line.ends_with("cases pass"))?);
     Ok(lines)
+}
+
+/// A script that runs one of the adapter's in every runtime of JavaScript.
+fn in_every_runtime(script: &str, adapter_script: &str) -> Command {
+    let runtimes = workspace::assets().join("runtimes/node_modules");
+    let mut command = Command::new("node");
+    command.current_dir(workspace::root()).arg(script).arg(web::folder().join(adapter_script)).arg(&runtimes);
+    command.env("WASPECT", workspace::target().join("debug/waspect")).env("RUNTIMES", &runtimes);
+    command.env("MODULES", workspace::target().join("waspect/modules"));
+    command
+}
+
+/// What a call costs in every runtime of JavaScript. The command line that instruments needs no optimised build of its own.
+pub fn bench_javascript() -> Result<()> {
+    for part in ["targets", "modules", "web", "runtimes", "firefox"] {
+        Part::find(part)?.run()?;
+    }
+    cargo(&["build", "--workspace", "--bin", "waspect"])?;
+    web::recorders()?;
+    web::compile()?;
+    run(&mut in_every_runtime("tests/runtimes/calls.mjs", "bench/calls.mjs"))
 }
 
 /// The page as a browser shows it.

@@ -1,4 +1,5 @@
-// The conformance suite (tests/conformance) in whatever runs this file, Node, Deno or Bun; or, where its name is Chromium, in a page.
+// The conformance suite (tests/conformance) in whatever runs this file, Node, Deno or Bun; or, where it
+// is named so, in a page of a browser or in a Worker.
 //
 //   node test/conform.mjs RUNTIME CASES    with WASPECT and OTLP_JSON as for the tests; RUNTIME is its name in excused.json
 
@@ -6,25 +7,37 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { decode, wasm } from "./support.mjs";
+import { driver } from "./drivers.mjs";
+import { binary, decode, wasm } from "./support.mjs";
 
 const [runtime, folder] = process.argv.slice(2);
 const excused = JSON.parse(readFileSync(join(folder, "excused.json")))[runtime] ?? {};
-const { drive, close } = await (runtime === "Chromium" ? (await import("./page.mjs")).open() : import("./drive.mjs"));
+const { drive, close } = await driver(runtime, "./drive.mjs");
+
+/** Fields of a case, and the metrics that they are about. */
+const METRICS = {
+  calls: "wasm.function.calls",
+  errors: "wasm.errors",
+  allocated: "wasm.function.allocated",
+  live: "wasm.function.live",
+  drops: "waspect.drops",
+};
 
 async function run(name) {
-  const { steps, parent, ...expected } = JSON.parse(readFileSync(join(folder, `${name}.json`)));
-  const bytes = Array.from(wasm(readFileSync(join(folder, `${name}.wat`), "utf8")));
-  const { endings, batches } = await drive(bytes, { steps, parent });
+  const { steps, parent, options, links, instrumented, ...expected } = JSON.parse(readFileSync(join(folder, `${name}.json`)));
+  const text = (path) => readFileSync(join(folder, `${path}.wat`), "utf8");
+  const module = instrumented ? binary(text(name)) : wasm(text(name));
+  const modules = [module, ...(links ? [wasm(text(`linked/${links}`))] : [])].map((bytes) => Array.from(bytes));
+  const { endings, batches } = await drive(modules, { steps, parent, options, links, instrumented });
   assert.deepEqual(endings, steps.map(([, ending]) => [ending, 0]), "how steps end, and frames that are open then");
   const { spans, points } = decode(batches.map(({ signal, bytes }) => ({ signal, bytes: Uint8Array.from(bytes) })));
   const line = (span) => {
     const unwound = span.attributes.some(({ key }) => key === "wasm.function.unwound");
     return `${span.parent ?? ""} > ${span.name}${span.status?.code === 2 ? " !" : ""}${unwound ? " ~" : ""}`;
   };
-  const found = { spans: spans.map(line), calls: points["wasm.function.calls"], errors: points["wasm.errors"] ?? {} };
-  assert.deepEqual(found, expected);
-  assert.equal(points["waspect.drops"], undefined);
+  const found = Object.fromEntries(Object.entries(METRICS).map(([field, metric]) => [field, points[metric] ?? {}]));
+  const nothing = Object.fromEntries(Object.keys(METRICS).map((field) => [field, {}]));
+  assert.deepEqual({ spans: spans.map(line), ...found }, { ...nothing, ...expected });
 }
 
 const results = {};

@@ -8,25 +8,29 @@ const HOST = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b71692
 let active = ROOT_CONTEXT;
 context.setGlobalContextManager({ active: () => active, with() {}, bind() {}, enable() {}, disable() {} });
 
-/** How each step ended, how many frames were open then, and what the Observer sent. */
-export async function drive(bytes, { steps, parent }) {
+/** What each step of a case came to: `modules` are the case's, and the one that it links. How each ended, how many frames were open then, and what the Observer sent. */
+export async function drive(modules, { steps, parent, options, links, instrumented }) {
   let now = 0;
   const batches = [];
   const observer = new Observer({
     serviceName: "test",
     minDurationMs: 0,
     overheadBudget: Infinity,
+    sampleRatio: options?.sample_ratio,
+    spansPerRoot: options?.spans_per_root,
     clock: { now: () => (now += 0.001), unix: () => 1e9 + now },
     sink: ({ signal, bytes }) => batches.push({ signal, bytes: Array.from(bytes) }),
   });
   await observer.ready;
-  const module = new WebAssembly.Module(Uint8Array.from(bytes));
+  const compiled = modules.map((one) => (one instanceof WebAssembly.Module ? one : new WebAssembly.Module(Uint8Array.from(one))));
   const spanContext = { ...HOST, traceFlags: parent === "sampled" ? 1 : 0 };
   active = parent === undefined ? ROOT_CONTEXT : trace.setSpan(ROOT_CONTEXT, trace.wrapSpanContext(spanContext));
   const [instances, endings] = [[], []];
   for (const [call, , at = 0] of steps) {
-    const { exports } = (instances[at] ??= start(observer, module));
-    endings.push([ending(exports[call]), observer.hooks.depth()]);
+    const { exports } = (instances[at] ??= start(observer, compiled, links));
+    // Without a manifest nobody knows which exports are the boundary.
+    const run = instrumented ? () => observer.scope(exports[call]) : exports[call];
+    endings.push([ending(run), observer.hooks.depth()]);
   }
   await observer.flush();
   return { endings, batches };
@@ -42,7 +46,7 @@ function ending(call) {
   }
 }
 
-function start(observer, module) {
+function start(observer, [module, linked], links) {
   const exit = (status) => { throw Object.assign(new Error("exit"), { name: "ExitStatus", status }); };
   const host = {
     back: () => instance.exports.back(),
@@ -58,6 +62,7 @@ function start(observer, module) {
     exit0: () => exit(0),
     exit3: () => exit(3),
   };
-  const instance = observer.instance(module, { host });
+  const lower = linked && { [links]: observer.instance(linked, {}).exports };
+  const instance = observer.instance(module, { host, ...lower });
   return instance;
 }

@@ -1,16 +1,16 @@
-// The driver of the conformance suite in a page of Chromium.
+// A script that is driven in a page of a browser.
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { BROWSERS } from "./browsers.mjs";
 import { bundle } from "./bundle.mjs";
-import { launch } from "./chromium.mjs";
 
-export async function open() {
+export async function open(name, script) {
   const root = fileURLToPath(new URL("..", import.meta.url));
-  const code = bundle(`export { drive } from "./drive.mjs";`, join(root, "test"));
+  const code = bundle(`export { drive } from "${script}";`, join(root, "test"));
   const files = { "/": ["text/html", "<!doctype html>"], "/assets/js/drive.js": ["text/javascript", code] };
   for (const name of ["recorder.wasm", "recorder-stacks.wasm"]) {
     files[`/${name}`] = ["application/wasm", readFileSync(join(root, name))];
@@ -20,12 +20,12 @@ export async function open() {
     response.writeHead(body ? 200 : 404, { "content-type": type }).end(body);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const browser = await launch();
+  const browser = await BROWSERS[name]();
   const page = await browser.newPage();
   await page.goto(`http://localhost:${server.address().port}/`);
   return {
-    drive: (bytes, about) =>
-      page.evaluate(async ([bytes, about]) => (await import("/assets/js/drive.js")).drive(bytes, about), [bytes, about]),
+    drive: (modules, about) =>
+      page.evaluate(async ([modules, about]) => (await import("/assets/js/drive.js")).drive(modules, about), [modules, about]),
     async close() {
       await browser.close();
       server.closeAllConnections();

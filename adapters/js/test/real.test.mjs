@@ -1,7 +1,7 @@
 // Modules that no one here wrote, in packages that nobody changed, through `waspect/register`: they do what they did, every call is
-// closed, and what is told adds up.
+// closed, what is told adds up, and a real OpenTelemetry Collector takes it.
 //
-//   PACKAGES: the folder of npm packages that the modules are from.
+//   PACKAGES: the folder of npm packages that the modules are from; OTELCOL: the Collector.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -11,9 +11,12 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { collector } from "./otelcol.mjs";
 import { decode, original, real } from "./support.mjs";
 
 const batches = [];
+/** All that was told of instrumented modules. */
+const everything = [];
 globalThis.waspect = { serviceName: "real", overheadBudget: Infinity, sink: (batch) => batches.push(batch) };
 const { observer } = await import("waspect/register");
 // esbuild's build for browsers looks for what browsers call it.
@@ -60,6 +63,7 @@ async function same(name, run, callsMin) {
 function check(name, { depth, health, told }, callsMin, waiting = 0) {
   assert.equal(depth, 0);
   assert.equal(health.exported, health.made);
+  everything.push(...told);
   const { spans, points } = decode(told);
   const sum = (metric) => total(points[metric]);
   const calls = sum("wasm.function.calls");
@@ -268,3 +272,20 @@ test("esbuild, by Go", () =>
     await esbuild.stop();
     return code;
   }, 1_000));
+
+test("a real OpenTelemetry Collector takes all of it", async () => {
+  const { url, received } = await collector();
+  for (const { signal, bytes } of everything) {
+    const headers = { "content-type": "application/x-protobuf" };
+    const answer = await fetch(`${url}/v1/${signal}`, { method: "POST", headers, body: bytes });
+    assert.equal(answer.status, 200);
+    // Nothing was refused: the answer's field for that is empty.
+    assert.equal(Buffer.from(await answer.arrayBuffer()).toString("hex"), "0a00");
+  }
+  const requests = await received();
+  const count = (requests) => requests.flatMap((one) => one.resourceSpans ?? []).flatMap((one) => one.scopeSpans).flatMap((one) => one.spans).length;
+  const sent = decode(everything).spans.length;
+  assert.equal(count(requests), sent);
+  assert.equal(requests.filter((one) => one.resourceMetrics).length, everything.filter((one) => one.signal === "metrics").length);
+  console.log(`the Collector took ${everything.length} requests, ${sent} spans`);
+});

@@ -21,11 +21,17 @@ export function wasm(text, ...options) {
 }
 
 /** The same of a module that Binaryen's Asyncify has gone over. */
-export function asyncified(text) {
-  const [from, to] = ["module.wat", "asyncified.wasm"].map((name) => join(folder, name));
+export const asyncified = (text) => run(WASPECT, ["instrument", binaryen("wasm-opt", text, "--asyncify"), "-o", "-"]);
+
+/** The bytes of a module of text that says itself that it is instrumented: the command line would refuse it. */
+export const binary = (text) => readFileSync(binaryen("wasm-as", text));
+
+/** What a program of Binaryen's makes of a module of text: a file. */
+function binaryen(program, text, ...options) {
+  const [from, to] = ["module.wat", "module.wasm"].map((name) => join(folder, name));
   writeFileSync(from, text);
-  run("node", [fileURLToPath(new URL("../node_modules/binaryen/bin/wasm-opt", import.meta.url)), from, "--asyncify", "-o", to]);
-  return run(WASPECT, ["instrument", to, "-o", "-"]);
+  run("node", [fileURLToPath(new URL(`../node_modules/binaryen/bin/${program}`, import.meta.url)), from, ...options, "-o", to]);
+  return to;
 }
 
 export const NOTHING = ["--only", "imports", "--no-imports", "--no-alloc"];

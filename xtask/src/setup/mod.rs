@@ -5,6 +5,7 @@ mod baselines;
 mod books;
 mod c_guests;
 mod clients;
+mod firefox;
 mod go;
 pub mod guests;
 pub mod modules;
@@ -40,7 +41,8 @@ pub const PARTS: &[Part] = &[
         run: guests::set_up,
     },
     Part { name: "web", what: "fetch what makes the web package: TypeScript, wasm-opt", run: packages::web },
-    Part { name: "runtimes", what: "fetch Node, Deno, Bun and Chromium, pinned", run: packages::runtimes },
+    Part { name: "runtimes", what: "fetch Node, Deno, Bun, workerd and Chromium, pinned", run: packages::runtimes },
+    Part { name: "firefox", what: "fetch Firefox, from Debian's packages", run: firefox::set_up },
     Part { name: "observer", what: "build wazero as an observer of modules that nobody rewrote", run: go::observer },
     Part { name: "backends", what: "build Jaeger and an OpenTelemetry Collector (minutes)", run: backends::set_up },
     Part {

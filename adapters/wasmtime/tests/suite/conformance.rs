@@ -9,11 +9,15 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::{Value, json};
-use wasmtime::{Caller, Engine, Extern, Linker, Result, Trap};
+use wasmtime::{Caller, Engine, Extern, Linker, Module, Result, Trap};
 use wasmtime_wasi::I32Exit;
+use waspect_recorder::FunctionSnapshot;
 use waspect_wasmtime::scope;
 
 use crate::support::{Guest, Seen, State, attribute, call, linker, observe, store};
+
+/// Fields of a case that say what happens; the others say what comes of it.
+const SET_UP: [&str; 5] = ["steps", "parent", "options", "links", "instrumented"];
 
 /// What a host function fails with.
 const FAILURE: &str = "no";
@@ -26,15 +30,34 @@ fn every_case_of_the_suite() {
     cases.sort();
     for path in &cases {
         let case: Value = serde_json::from_slice(&fs::read(path.with_extension("json")).unwrap()).unwrap();
-        let expected = json!({ "spans": case["spans"], "calls": case["calls"], "errors": case["errors"] });
-        assert_eq!(run(&fs::read_to_string(path).unwrap(), &case), expected, "{}", path.display());
+        let mut expected = json!({ "calls": {}, "errors": {}, "allocated": {}, "live": {}, "drops": {} });
+        for (field, value) in case.as_object().unwrap().iter().filter(|(field, _)| !SET_UP.contains(&field.as_str())) {
+            expected[field] = value.clone();
+        }
+        assert_eq!(run(&folder, path, &case), expected, "{}", path.display());
     }
-    assert!(cases.len() >= 15, "{} cases", cases.len());
+    assert!(cases.len() >= 20, "{} cases", cases.len());
 }
 
-fn run(wat: &str, case: &Value) -> Value {
-    let (seen, engine) = (Seen::new(), Engine::default());
-    let guest = Guest::new(&seen, &engine, wat);
+fn run(folder: &Path, path: &Path, case: &Value) -> Value {
+    let options = &case["options"];
+    let seen = Seen::with(|config| {
+        // Not by name: without a manifest there are none.
+        config.spans.min_duration_ns = 0;
+        config.sampling.ratio = options["sample_ratio"].as_f64().unwrap_or(config.sampling.ratio);
+        config.spans.per_root_max =
+            options["spans_per_root"].as_u64().map_or(config.spans.per_root_max, |most| most as usize);
+    });
+    let engine = Engine::default();
+    let text = |path: &Path| fs::read_to_string(path).unwrap();
+    let module = match case["instrumented"] == true {
+        true => Module::new(&engine, text(path)).unwrap(),
+        false => Guest::new(&seen, &engine, &text(path)).module,
+    };
+    let linked = case["links"].as_str().map(|name| {
+        let wat = text(&folder.join("linked").join(name).with_extension("wat"));
+        (name, Guest::new(&seen, &engine, &wat).module)
+    });
     let host = host(&engine);
     let attached = case["parent"].as_str().map(|parent| {
         let flags = if parent == "sampled" { TraceFlags::SAMPLED } else { TraceFlags::default() };
@@ -47,7 +70,12 @@ fn run(wat: &str, case: &Value) -> Value {
     for step in case["steps"].as_array().unwrap() {
         let (store, instance) = instances.entry(step[2].as_u64().unwrap_or(0)).or_insert_with(|| {
             let mut store = store(&seen, &engine);
-            let instance = scope(&mut store, observe, |store| host.instantiate(store, &guest.module)).unwrap();
+            let mut host = host.clone();
+            if let Some((name, module)) = &linked {
+                let lower = scope(&mut store, observe, |store| host.instantiate(store, module)).unwrap();
+                host.instance(&mut store, name, lower).unwrap();
+            }
+            let instance = scope(&mut store, observe, |store| host.instantiate(store, &module)).unwrap();
             (store, instance)
         });
         let ending = match call(store, instance, step[0].as_str().unwrap()) {
@@ -61,7 +89,8 @@ fn run(wat: &str, case: &Value) -> Value {
         };
         assert_eq!(ending, step[1], "{step}");
     }
-    drop((instances, attached));
+    drop(attached);
+    // While the instances live: what they keep is given back when they end.
     found(&seen)
 }
 
@@ -101,11 +130,21 @@ fn found(seen: &Seen) -> Value {
         format!("{parent} > {}{marks}", span.name)
     };
     let snapshot = seen.snapshot();
-    let called = snapshot.functions.iter().filter(|function| function.calls > 0);
-    let calls: BTreeMap<&str, u64> = called.map(|function| (function.name.as_str(), function.calls)).collect();
+    let by_function = |figure: fn(&FunctionSnapshot) -> i64| -> BTreeMap<&str, i64> {
+        let figures = snapshot.functions.iter().map(|function| (function.name.as_str(), figure(function)));
+        figures.filter(|(_, figure)| *figure > 0).collect()
+    };
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for error in &snapshot.errors {
         *errors.entry(error.code.as_str()).or_default() += error.count;
     }
-    json!({ "spans": spans.iter().map(line).collect::<Vec<_>>(), "calls": calls, "errors": errors })
+    let drops: BTreeMap<&str, u64> = snapshot.drops.iter().map(|(reason, count)| (reason.name(), *count)).collect();
+    json!({
+        "spans": spans.iter().map(line).collect::<Vec<_>>(),
+        "calls": by_function(|function| function.calls as i64),
+        "errors": errors,
+        "allocated": by_function(|function| function.allocated_bytes as i64),
+        "live": by_function(|function| function.live_bytes),
+        "drops": drops,
+    })
 }

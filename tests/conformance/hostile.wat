@@ -1,0 +1,22 @@
+;; A module that calls the hooks itself, and lies: functions that are not there, tokens that were never given, an end without a
+;; beginning, a call that never ends. Nothing of it is believed, all of it is counted, and the host goes on.
+(module
+  (import "waspect/hooks" "module" (func $module (param i32 i32 i32 i32) (result i32)))
+  (import "waspect/hooks" "enter" (func $enter (param i32) (result i32)))
+  (import "waspect/hooks" "exit" (func $exit (param i32)))
+  (import "waspect/hooks" "unwind" (func $unwind (param i32)))
+  (import "waspect/hooks" "end" (func $end (param i32)))
+  (import "waspect/hooks" "alloc" (func $alloc (param i32 i32 i32 i32)))
+  (global $base (mut i32) (i32.const 0))
+  (func $start (global.set $base (call $module (i32.const 0) (i32.const 1) (i32.const 2) (i32.const 4))))
+  (func (export "lie")
+    (drop (call $enter (i32.const 0x7fff_ffff)))
+    (call $exit (i32.const 0x1234_5678))
+    (call $unwind (i32.const -1))
+    (call $end (i32.const -1))
+    (call $alloc (i32.const -1) (i32.const 1) (i32.const 2) (i32.const -1)))
+  (func (export "abi") (drop (call $module (i32.const 99) (i32.const 0) (i32.const 0) (i32.const 0))))
+  (func (export "forget")
+    (drop (call $enter (global.get $base)))
+    (drop (call $enter (i32.add (global.get $base) (i32.const 1)))))
+  (start $start))

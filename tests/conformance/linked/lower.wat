@@ -1,0 +1,5 @@
+;; What `two-modules` calls.
+(module
+  (func $leaf)
+  (func $work (export "work") (call $leaf))
+  (func $fall (export "fall") unreachable))
