@@ -160,6 +160,38 @@ test("health and functions are shown, in the dark too", async () => {
   assert.notEqual(paper[0], paper[1]);
 });
 
+test("live bytes are drawn over time, in words and in a table too", async () => {
+  const { page, wrong } = await open("#/memory");
+  // MicroPython has ended: what is there is a service's that says so.
+  const live = async (value) => {
+    const point = { timeUnixNano: String(BigInt(Date.now()) * 1_000_000n), asInt: String(value), attributes: [] };
+    const sum = { isMonotonic: false, aggregationTemporality: 2, dataPoints: [point] };
+    const metrics = [{ name: "wasm.heap.live", unit: "By", sum }, { name: "wasm.memory.size", unit: "By", sum: { ...sum, dataPoints: [{ ...point, asInt: "65536" }] } }];
+    const resource = { attributes: [{ key: "service.name", value: { stringValue: "<b>shop</b>" } }] };
+    const body = JSON.stringify({ resourceMetrics: [{ resource, scopeMetrics: [{ scope: { name: "waspect" }, metrics }] }] });
+    const response = await fetch(`${urls[0]}/v1/metrics`, { method: "POST", headers: { "content-type": "application/json" }, body });
+    assert.equal(response.status, 200, await response.text());
+  };
+  const told = (text) => page.waitForFunction((text) => [...document.querySelectorAll("figcaption")].some((one) => one.textContent.startsWith(text)), text);
+  await live(1024);
+  await told("<b>shop</b>: 1 KiB live, 64 KiB of memory");
+  await live(4096);
+  await told("<b>shop</b>: 4 KiB live");
+  await live(2048);
+  await told("<b>shop</b>: 2 KiB live, 64 KiB of memory; the most live bytes since this page was opened: 4 KiB");
+  assert.deepEqual(await page.$$eval("tbody tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)).filter(([service]) => service === "<b>shop</b>")), [["<b>shop</b>", "2 KiB", "0 B", "64 KiB"]]);
+  // The line goes up and comes down again: its highest point is between its ends. A level is drawn when the next look has come.
+  await page.waitForFunction(() => {
+    const canvas = [...document.querySelectorAll("canvas")].find((one) => one.getAttribute("aria-label").startsWith("<b>shop</b>"));
+    const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const column = (x) => Array.from({ length: height }, (_, y) => data[4 * (y * width + x) + 3] > 0).indexOf(true);
+    const tops = Array.from({ length: width - 2 }, (_, x) => column(x + 1));
+    const [first, highest, last] = [tops[0], Math.min(...tops), tops.at(-1)];
+    return 0 <= highest && highest < last && last < first;
+  });
+  assert.deepEqual(wrong, []);
+});
+
 test("a flame graph is walked with the keyboard alone, by time and by allocation", async () => {
   const { page, wrong } = await open("#/profiles");
   // MicroPython's, that `waspect run` pushed when it ended; hostile services have spans alone.

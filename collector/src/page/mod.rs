@@ -20,7 +20,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// Path, type, and what is there.
-const FILES: [(&str, &str, &str); 14] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("/", HTML, include_str!("assets/index.html")),
     ("/page/style.css", STYLE, include_str!("assets/style.css")),
     ("/page/main.js", SCRIPT, include_str!("assets/main.js")),
@@ -33,6 +33,8 @@ const FILES: [(&str, &str, &str); 14] = [
     ("/page/profiles.js", SCRIPT, include_str!("assets/profiles.js")),
     ("/page/flame.js", SCRIPT, include_str!("assets/flame.js")),
     ("/page/pprof.js", SCRIPT, include_str!("assets/pprof.js")),
+    ("/page/memory.js", SCRIPT, include_str!("assets/memory.js")),
+    ("/page/line.js", SCRIPT, include_str!("assets/line.js")),
     ("/page/health.js", SCRIPT, include_str!("assets/health.js")),
     ("/page/openmetrics.js", SCRIPT, include_str!("assets/openmetrics.js")),
 ];

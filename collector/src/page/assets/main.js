@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { element } from "./dom.js";
 import * as functions from "./functions.js";
 import * as health from "./health.js";
+import * as memory from "./memory.js";
 import * as profiles from "./profiles.js";
 import * as traces from "./traces.js";
 
@@ -14,6 +15,7 @@ function view() {
   const [, which, id] = location.hash.split("/");
   switch (which) {
     case "functions": return ["Functions", () => functions.list()];
+    case "memory": return ["Memory", (signal) => memory.list(signal)];
     case "profiles": return ["Profiles", () => profiles.list()];
     case "health": return ["Health", () => health.list()];
     default: return id ? ["Trace", () => traces.one(decodeURIComponent(id))] : ["Traces", (signal) => traces.list(signal)];

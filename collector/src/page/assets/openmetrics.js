@@ -59,3 +59,25 @@ export function functions(samples) {
   }
   return [...rows.values()];
 }
+
+// Metrics of memory, what they are called in a row, and how those of several modules become one.
+const sum = (a, b) => a + b;
+const OF_MEMORY = new Map([
+  ["wasm_heap_live_bytes", ["live", sum]],
+  ["wasm_heap_live_max_bytes", ["liveMax", Math.max]],
+  ["wasm_memory_size_bytes", ["size", sum]],
+]);
+
+// A row for each service.
+export function memory(samples) {
+  const rows = new Map();
+  for (const { name, labels, value } of samples) {
+    const [column, join] = OF_MEMORY.get(name) ?? [];
+    if (!column) continue;
+    const service = labels.job ?? labels.service_name ?? "";
+    const row = rows.get(service) ?? { service, live: 0, liveMax: 0, size: 0 };
+    row[column] = join(row[column], value);
+    rows.set(service, row);
+  }
+  return [...rows.values()];
+}
