@@ -16,6 +16,7 @@
 
 mod admin;
 mod batches;
+pub mod canary;
 mod clock;
 mod collector;
 pub mod config;

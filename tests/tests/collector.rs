@@ -321,3 +321,36 @@ fn post(address: &str, body: &str) -> std::io::Result<String> {
     stream.read_to_string(&mut answer)?;
     Ok(answer)
 }
+
+#[test]
+fn a_canary_goes_through_each_exporter_and_back() {
+    let (jaeger, upstream) = (Jaeger::start(), Collector::listen());
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let config = folder.path().join("collector.yaml");
+    let text = format!(
+        "exporters: {{otlphttp/jaeger: {{endpoint: {:?}}}, otlp/upstream: {{endpoint: {:?}, tls: {{insecure: true}}}}, \
+         otlphttp/nobody: {{endpoint: \"http://127.0.0.1:1\"}}}}\n",
+        jaeger.http_url(),
+        upstream.grpc_url()
+    );
+    std::fs::write(&config, text).expect("a file can be written");
+    let query = format!("otlphttp/jaeger=http://{}", jaeger.query_address());
+    let mut command = Command::new(assets::waspect());
+    command.args(["collect", "doctor", "--canary", "--json", "--query", &query, "--config"]).arg(&config);
+    let output = command.output().expect("waspect can be started");
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let of = |name: &str| {
+        let mut all = told.as_array().expect("a list").iter();
+        all.find(|one| one["exporter"] == name).unwrap_or_else(|| panic!("{name} is not in {told}"))
+    };
+    assert!(of("otlphttp/jaeger")["read_back_ms"].is_u64(), "{told}");
+    assert_eq!(of("otlp/upstream")["taken"], true, "{told}");
+    assert_eq!(of("otlphttp/nobody")["taken"], false, "{told}");
+    let why = of("otlphttp/nobody")["refused"].as_str().expect("it says why");
+    assert!(why.contains("refused"), "{why}");
+    let [shown] = &jaeger.spans("waspect-canary")[..] else { panic!("Jaeger shows one span") };
+    assert_eq!(shown.ids[0], of("otlphttp/jaeger")["trace_id"].as_str().expect("an id"));
+    let received = upstream.finish();
+    assert_eq!(received.spans[0].ids[0], of("otlp/upstream")["trace_id"].as_str().expect("an id"));
+}

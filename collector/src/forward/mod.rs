@@ -29,11 +29,11 @@ use crate::profiles::Stored;
 use report::Report;
 use retry::wait;
 use sampling::Sampler;
-use transport::{Transport, Verdict};
 
 pub use forwarded::Forwarded;
 pub use sums::Sums;
 pub use transport::ConnectError;
+pub(crate) use transport::{Transport, Verdict};
 
 /// Records that are read at once, as long as they are short.
 const BATCH_RECORDS: usize = 256;

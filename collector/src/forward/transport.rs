@@ -24,7 +24,7 @@ pub struct ConnectError {
 
 /// What becomes of a request. `why` is one line, some of it the endpoint's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// The endpoint has it, but for so many items.
     Taken { rejected: u64, why: String },
     /// Not now, or nobody answers.
@@ -34,7 +34,7 @@ pub(super) enum Verdict {
 }
 
 /// The ways to an endpoint, one a signal. They connect when they have to send.
-pub(super) struct Transport {
+pub(crate) struct Transport {
     signals: [Box<dyn waspect_otlp_client::Transport>; Signal::ALL.len()],
 }
 

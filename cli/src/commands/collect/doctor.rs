@@ -1,4 +1,4 @@
-//! `waspect collect doctor`: reads a whole store, and says what is damaged.
+//! `waspect collect doctor`: reads a whole store, and says what is damaged; or tries what a configuration sends to.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,12 +14,26 @@ use crate::text::escape;
 
 /// Reads every record of a collector's store and counts what is damaged; changes nothing
 ///
-/// Exit codes: 0 all is whole; 1 something is damaged, or cannot be read.
+/// With --canary it sends a span through each exporter of a configuration instead, and says what their endpoints say.
+///
+/// Exit codes: 0 all is whole, every endpoint took its span; 1 something is damaged, cannot be read, or was not taken or found.
 #[derive(Args)]
 pub struct Doctor {
     /// The store: what `storage.directory` names
-    #[arg(value_name = "DIR")]
-    directory: PathBuf,
+    #[arg(value_name = "DIR", required_unless_present = "canary")]
+    directory: Option<PathBuf>,
+
+    /// Sends a span of the service `waspect-canary` through each exporter that gets traces
+    #[arg(long, conflicts_with = "directory")]
+    canary: bool,
+
+    /// The collector's configuration, for --canary
+    #[arg(long, value_name = "FILE", requires = "canary")]
+    config: Option<PathBuf>,
+
+    /// Asks for an exporter's span where its endpoint's traces are queried, as Jaeger has it (/api/v3/traces): for --canary
+    #[arg(long = "query", value_name = "NAME=URL", requires = "canary")]
+    queries: Vec<String>,
 
     /// Prints JSON
     #[arg(long)]
@@ -29,11 +43,14 @@ pub struct Doctor {
 impl Doctor {
     /// Prints what was found.
     pub fn run(self) -> Result<ExitCode> {
-        let name = self.directory.display().to_string();
-        if !self.directory.is_dir() {
+        let Some(directory) = self.directory else {
+            return super::canary::run(self.config.as_deref(), &self.queries, self.json);
+        };
+        let name = directory.display().to_string();
+        if !directory.is_dir() {
             bail!("`{name}` is no directory; give the one that storage.directory names");
         }
-        let disk: Arc<dyn Disk> = super::directory(self.directory)?;
+        let disk: Arc<dyn Disk> = super::directory(directory)?;
         let report = log::check(&disk).with_context(|| format!("`{name}` cannot be read"))?;
         let whole = report.damaged == 0 && !report.positions_damaged;
         if self.json {

@@ -1,8 +1,9 @@
 //! `waspect collect`: takes OTLP, acknowledges what is safe on disk, keeps it.
 
+mod canary;
 mod doctor;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -62,7 +63,7 @@ impl Collect {
         if let Some(Command::Doctor(doctor)) = self.command {
             return doctor.run();
         }
-        let config = self.configuration()?;
+        let config = configuration(self.config.as_deref())?;
         if self.print_config {
             output::print(&config::to_yaml(&config))?;
             return Ok(ExitCode::SUCCESS);
@@ -73,18 +74,19 @@ impl Collect {
             Ok(())
         })
     }
+}
 
-    fn configuration(&self) -> Result<Config> {
-        let (name, text) = match &self.config {
-            Some(path) => {
-                let name = path.display().to_string();
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{name}`"))?;
-                (name, text)
-            }
-            None => ("the environment".to_owned(), String::new()),
-        };
-        config::load(&text, std::env::vars()).with_context(|| format!("`{name}`"))
-    }
+/// The configuration in a file and the environment, or in the latter alone.
+fn configuration(file: Option<&Path>) -> Result<Config> {
+    let (name, text) = match file {
+        Some(path) => {
+            let name = path.display().to_string();
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{name}`"))?;
+            (name, text)
+        }
+        None => ("the environment".to_owned(), String::new()),
+    };
+    config::load(&text, std::env::vars()).with_context(|| format!("`{name}`"))
 }
 
 /// Runs a collector until this process is asked to end. `ready` is called once it takes requests; what it gives lives as long as it
