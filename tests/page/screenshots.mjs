@@ -1,4 +1,4 @@
-// Pictures for the documentation: the collector's page, and a real Jaeger's page over the collector's store, with a real module's trace.
+// Pictures for the documentation: the collector's page with a trace and a profile, and a real Jaeger's page over the collector's store, with a real module's trace.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -85,12 +85,15 @@ try {
   await tab.waitForSelector(".waterfall details");
   await tab.screenshot({ path: join(PICTURES, "page.png") });
   const id = tab.url().split("/").at(-1);
+  await tab.goto(`${page}/#/profiles`);
+  await tab.waitForSelector(".frame");
+  await tab.screenshot({ path: join(PICTURES, "flame.png") });
 
   await tab.goto(`${query}/trace/${id}`);
   await tab.getByText("_start").first().waitFor();
   assert.match(await tab.textContent("body"), /micropython/);
   await tab.screenshot({ path: join(PICTURES, "jaeger.png") });
-  console.log(`${PICTURES}/page.png and jaeger.png show trace ${id}`);
+  console.log(`${PICTURES}/page.png, flame.png and jaeger.png show trace ${id}`);
 } finally {
   for (const one of processes.reverse()) {
     await one.kill();
