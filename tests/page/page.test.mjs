@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import { launch } from "../../adapters/js/test/chromium.mjs";
+import { environment, up } from "../../adapters/js/test/up.mjs";
 import { bars, tree } from "../../collector/src/page/assets/flame.js";
 import { functions, parse } from "../../collector/src/page/assets/openmetrics.js";
 import { decode } from "../../collector/src/page/assets/pprof.js";
@@ -19,26 +20,18 @@ import { hostile } from "./names.mjs";
 
 const { WASPECT, MODULES } = process.env;
 const home = mkdtempSync(join(tmpdir(), "waspect-page-"));
-const environment = { ...process.env, XDG_STATE_HOME: home };
-for (const place of ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]) {
-  environment[`WASPECT_COLLECT__${place}__ENDPOINT`] = "127.0.0.1:0";
-}
-let up, urls, browser;
+const env = environment(home);
+let collector, urls, browser;
 
 before(async () => {
-  up = spawn(WASPECT, ["up"], { env: environment, stdio: ["ignore", "pipe", "inherit"] });
-  urls = [];
-  for await (const line of createInterface({ input: up.stdout })) {
-    urls.push(...(line.match(/http:\/\/[^ /]+/g) ?? []));
-    if (line === "Ctrl-C ends it.") break;
-  }
+  collector = await up(env);
+  urls = collector.urls;
   browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  up?.kill();
-  if (up && up.exitCode === null) await once(up, "exit");
+  await collector?.close();
   rmSync(home, { recursive: true, force: true });
 });
 
@@ -88,7 +81,7 @@ test("the first trace appears by itself, and its waterfall is walked with the ke
   // Two of MicroPython's imports come from the package's own host. A plain program calls neither.
   const options = ["--summary", "none", "--min-duration", "20us", "--unknown-imports", "trap"];
   const script = "print(sorted('word %d' % (i * 7919 % 100) for i in range(100))[0])";
-  await promisify(execFile)(WASPECT, ["run", ...options, join(MODULES, "micropython.wasm"), "--", "-c", script], { env: environment });
+  await promisify(execFile)(WASPECT, ["run", ...options, join(MODULES, "micropython.wasm"), "--", "-c", script], { env });
   await page.waitForSelector("tbody a");
   // From the top of the page to the first trace: each stop is something that can be seen and used.
   const stops = [];
@@ -274,7 +267,7 @@ test("where a token is needed the page is there, and what it shows is not", asyn
   writeFileSync(file, `query: {auth: {authenticator: bearertokenauth}}
 extensions: {bearertokenauth: {token: right}}
 storage: {directory: ${JSON.stringify(join(home, "guarded"))}}\n`);
-  const guarded = spawn(WASPECT, ["collect", "--config", file], { env: environment, stdio: ["ignore", "ignore", "pipe"] });
+  const guarded = spawn(WASPECT, ["collect", "--config", file], { env, stdio: ["ignore", "ignore", "pipe"] });
   let address;
   for await (const line of createInterface({ input: guarded.stderr })) {
     address = /query on (\S+)$/.exec(line)?.[1] ?? address;

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { launch } from "../../adapters/js/test/chromium.mjs";
+import { environment, up } from "../../adapters/js/test/up.mjs";
 
 const { WASPECT, MODULES, JAEGER, JAEGER_UI, PICTURES } = process.env;
 const home = mkdtempSync(join(tmpdir(), "waspect-pictures-"));
@@ -23,24 +24,17 @@ async function freePort() {
   return port;
 }
 
-// Starts a program; the lines that it writes there.
-function start(program, options, pipe, env) {
-  const stdio = ["ignore", pipe === "stdout" ? "pipe" : "ignore", pipe === "stderr" ? "pipe" : "inherit"];
-  const child = spawn(program, options, { env, stdio });
+// Starts a program; the lines that it writes to standard error.
+function start(program, options) {
+  const child = spawn(program, options, { stdio: ["ignore", "ignore", "pipe"] });
   processes.push(child);
-  return createInterface({ input: child[pipe] });
+  return createInterface({ input: child.stderr });
 }
 
-async function up(storage) {
-  const env = { ...process.env, XDG_STATE_HOME: home, WASPECT_COLLECT__REMOTE_STORAGE__ENDPOINT: storage };
-  for (const place of ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY"]) {
-    env[`WASPECT_COLLECT__${place}__ENDPOINT`] = "127.0.0.1:0";
-  }
-  const urls = [];
-  for await (const line of start(WASPECT, ["up"], "stdout", env)) {
-    urls.push(...(line.match(/http:\/\/[^ /]+/g) ?? []));
-    if (line === "Ctrl-C ends it.") break;
-  }
+async function collect(storage) {
+  const env = environment(home, { WASPECT_COLLECT__REMOTE_STORAGE__ENDPOINT: storage });
+  const { urls, close } = await up(env);
+  processes.push({ kill: close });
   const script = "print(sorted('word %d' % (i * 7919 % 100) for i in range(100))[0])";
   const options = ["--summary", "none", "--min-duration", "20us", "--unknown-imports", "trap"];
   await promisify(execFile)(WASPECT, ["run", ...options, join(MODULES, "micropython.wasm"), "--", "-c", script], { env });
@@ -64,7 +58,7 @@ service:
   telemetry: {metrics: {level: none}, logs: {encoding: json}}
   pipelines: {traces: {receivers: [otlp], exporters: [jaeger_storage_exporter]}}
 `);
-  for await (const line of start(JAEGER, ["--config", `file:${file}`], "stderr", process.env)) {
+  for await (const line of start(JAEGER, ["--config", `file:${file}`])) {
     if (!line.startsWith("{")) continue;
     const said = JSON.parse(line);
     if (said.msg === "Starting HTTP server" && said["otelcol.component.id"] === "jaeger_query") return `http://127.0.0.1:${said.port}`;
@@ -74,7 +68,7 @@ service:
 
 try {
   const storage = `127.0.0.1:${await freePort()}`;
-  const page = await up(storage);
+  const page = await collect(storage);
   const query = await jaeger(storage);
   const browser = await launch();
   processes.push({ kill: () => browser.close() });

@@ -71,7 +71,7 @@ export class Observer {
     if (this.#recordings.length === 0) {
       throw new Error("recorder.wasm is not loaded yet: `await observer.ready` before this instance is made");
     }
-    const recording = this.#recordings.find((one) => one.recorder.hasStacks || !suspends(known, imports));
+    const recording = this.#found(known, imports);
     if (recording === undefined) {
       throw new Error("calls of this module can be suspended: `await observer.instantiate(module)`, or set the option `stacks`");
     }
@@ -188,10 +188,14 @@ export class Observer {
     return (await this.#recording(known, imports)).instantiate(module, known, imports);
   }
 
+  /** The first recording that does for a module. */
+  #found(known: Known, imports?: WebAssembly.Imports): Recording | undefined {
+    return this.#recordings.find((one) => one.recorder.hasStacks || !suspends(known, imports));
+  }
+
   /** The recording for a module: the first that does, or one more. */
   async #recording(known: Known, imports?: WebAssembly.Imports): Promise<Recording> {
-    const found = this.#recordings.find((one) => one.recorder.hasStacks || !suspends(known, imports));
-    return found ?? (this.#stacks ??= Promise.resolve(compile(true)).then((module) => this.#record(module)));
+    return this.#found(known, imports) ?? (this.#stacks ??= Promise.resolve(compile(true)).then((module) => this.#record(module)));
   }
 }
 

@@ -1,19 +1,10 @@
 // The parent of a call from the host is the span that is active in OpenTelemetry's own API.
 
 import assert from "node:assert/strict";
-import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import { ROOT_CONTEXT, context, trace } from "@opentelemetry/api";
+import "./host-context.mjs";
 import { observe, tree, wasm } from "./support.mjs";
-
-const storage = new AsyncLocalStorage();
-context.setGlobalContextManager({
-  active: () => storage.getStore() ?? ROOT_CONTEXT,
-  with: (active, call, self, ...values) => storage.run(active, () => call.apply(self, values)),
-  bind: (_, target) => target,
-  enable() { return this; },
-  disable() { return this; },
-});
 
 const module = new WebAssembly.Module(wasm(`(module (import "host" "call" (func $call)) (func (export "work") (call $call)))`));
 const host = (traceFlags) => trace.wrapSpanContext({ traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", traceFlags });

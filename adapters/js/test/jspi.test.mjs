@@ -1,12 +1,12 @@
 // Stacks that JSPI suspends: each keeps its own parents, whatever runs in between. In Node 24; this file starts it where it runs in another.
 
 import assert from "node:assert/strict";
-import { AsyncLocalStorage } from "node:async_hooks";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ROOT_CONTEXT, context, trace } from "@opentelemetry/api";
+import "./host-context.mjs";
 import { BRANCH, TEXT, interleave, settled, waiting } from "./jspi-calls.mjs";
 import { observe, tree, wasm } from "./support.mjs";
 
@@ -16,14 +16,6 @@ if (WebAssembly.Suspending === undefined) {
     execFileSync(join(env.RUNTIMES, "node-24/bin/node"), ["--test", fileURLToPath(import.meta.url)], { stdio: "inherit", env });
   });
 } else {
-  const storage = new AsyncLocalStorage();
-  context.setGlobalContextManager({
-    active: () => storage.getStore() ?? ROOT_CONTEXT,
-    with: (active, call, self, ...values) => storage.run(active, () => call.apply(self, values)),
-    bind: (_, target) => target,
-    enable() { return this; },
-    disable() { return this; },
-  });
   const module = new WebAssembly.Module(wasm(TEXT));
   const within = (spanId, call) => context.with(trace.setSpan(ROOT_CONTEXT, trace.wrapSpanContext({ traceId: spanId.repeat(2), spanId, traceFlags: 1 })), call);
   const promising = (observer) => ({ suspending: (call) => observer.suspending(call), promising: (call) => observer.promising(call) });

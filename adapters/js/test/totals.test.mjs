@@ -4,17 +4,15 @@
 //   WASPECT_PAGES: how many pages, 100 by default
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { Observer } from "waspect";
 import { close, listen } from "./servers.mjs";
 import { wasm } from "./support.mjs";
+import { environment, up } from "./up.mjs";
 
 const PAGES = Number(process.env.WASPECT_PAGES ?? 100);
 /** Pages that are open at once. */
@@ -23,27 +21,17 @@ const LOST_OF = 10;
 
 const home = mkdtempSync(join(tmpdir(), "waspect-totals-"));
 const counted = { requests: 0, lost: 0 };
-let up, otlp, query, between;
+let collector, otlp, query, between;
 
 before(async () => {
-  const env = { ...process.env, XDG_STATE_HOME: home };
-  for (const place of ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]) {
-    env[`WASPECT_COLLECT__${place}__ENDPOINT`] = "127.0.0.1:0";
-  }
-  up = spawn(process.env.WASPECT, ["up"], { env, stdio: ["ignore", "pipe", "ignore"] });
-  const urls = [];
-  for await (const line of createInterface({ input: up.stdout })) {
-    urls.push(...(line.match(/http:\/\/[^ /]+/g) ?? []));
-    if (line === "Ctrl-C ends it.") break;
-  }
-  [otlp, query] = urls;
+  collector = await up(environment(home));
+  [otlp, query] = collector.urls;
   between = createServer(pass);
 });
 
 after(async () => {
   await close(between);
-  up?.kill();
-  if (up && up.exitCode === null) await once(up, "exit");
+  await collector?.close();
   rmSync(home, { recursive: true, force: true });
 });
 
