@@ -3,6 +3,7 @@
 //
 //   node test/conform.mjs RUNTIME CASES    with WASPECT and OTLP_JSON as for the tests; RUNTIME is its name in excused.json
 
+import "./accessors.mjs";
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -24,11 +25,13 @@ const METRICS = {
 };
 
 async function run(name) {
-  const { steps, parent, options, links, instrumented, ...expected } = JSON.parse(readFileSync(join(folder, `${name}.json`)));
+  const { steps, parent, options, links, instrumented, counters = [], ...expected } = JSON.parse(readFileSync(join(folder, `${name}.json`)));
   const text = (path) => readFileSync(join(folder, `${path}.wat`), "utf8");
   const module = instrumented ? binary(text(name)) : wasm(text(name));
   const modules = [module, ...(links ? [wasm(text(`linked/${links}`))] : [])].map((bytes) => Array.from(bytes));
-  const { endings, batches } = await drive(modules, { steps, parent, options, links, instrumented });
+  const about = { steps, parent, options, links, instrumented, counted: counters.length };
+  const { endings, batches, ...held } = await drive(modules, about);
+  assert.deepEqual(held.counters, counters, "calls as the instance counts them");
   assert.deepEqual(endings, steps.map(([, ending]) => [ending, 0]), "how steps end, and frames that are open then");
   const { spans, points } = decode(batches.map(({ signal, bytes }) => ({ signal, bytes: Uint8Array.from(bytes) })));
   const line = (span) => {

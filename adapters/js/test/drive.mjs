@@ -1,15 +1,20 @@
 // A case of the conformance suite, driven: anywhere where there is JavaScript, so nothing of Node's is used here.
 
+import { accessors } from "./accessors.mjs";
 import { ROOT_CONTEXT, context, trace } from "@opentelemetry/api";
 import { Observer } from "waspect";
 
+const GATE = 1n << 63n;
 const HOST = { traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331" };
 
 let active = ROOT_CONTEXT;
 context.setGlobalContextManager({ active: () => active, with() {}, bind() {}, enable() {}, disable() {} });
 
-/** What each step of a case came to: `modules` are the case's, and the one that it links. How each ended, how many frames were open then, and what the Observer sent. */
-export async function drive(modules, { steps, parent, options, links, instrumented }) {
+/**
+ * What each step of a case came to: `modules` are the case's, and the one that it links. How each ended, how many frames were open then, the first
+ * instance's counters of so many functions, and what the Observer sent.
+ */
+export async function drive(modules, { steps, parent, options, links, instrumented, counted }) {
   let now = 0;
   const batches = [];
   const observer = new Observer({
@@ -18,6 +23,7 @@ export async function drive(modules, { steps, parent, options, links, instrument
     overheadBudget: Infinity,
     sampleRatio: options?.sample_ratio,
     spansPerRoot: options?.spans_per_root,
+    stacks: options?.stacks,
     clock: { now: () => (now += 0.001), unix: () => 1e9 + now },
     sink: ({ signal, bytes }) => batches.push({ signal, bytes: Array.from(bytes) }),
   });
@@ -33,7 +39,8 @@ export async function drive(modules, { steps, parent, options, links, instrument
     endings.push([ending(run), observer.hooks.depth()]);
   }
   await observer.flush();
-  return { endings, batches };
+  const { counters } = instances[0];
+  return { endings, batches, counters: Array.from({ length: counted }, (_, func) => Number(BigInt.asUintN(63, counters.get(func)))) };
 }
 
 function ending(call) {
@@ -48,7 +55,10 @@ function ending(call) {
 
 function start(observer, [module, linked], links) {
   const exit = (status) => { throw Object.assign(new Error("exit"), { name: "ExitStatus", status }); };
+  const gate = (func, bit) => counters.set(func, BigInt.asIntN(64, BigInt.asUintN(63, counters.get(func)) | bit));
   const host = {
+    close: (func) => gate(func, 0n),
+    open: (func) => gate(func, GATE),
     back: () => instance.exports.back(),
     table: () => instance.exports.table.get(0)(),
     attempt: () => {
@@ -64,5 +74,6 @@ function start(observer, [module, linked], links) {
   };
   const lower = linked && { [links]: observer.instance(linked, {}).exports };
   const instance = observer.instance(module, { host, ...lower });
-  return instance;
+  const counters = accessors.at(-1);
+  return { exports: instance.exports, counters };
 }

@@ -9,8 +9,9 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use serde_json::{Value, json};
-use wasmtime::{Caller, Engine, Extern, Linker, Module, Result, Trap};
+use wasmtime::{Caller, Engine, Extern, Linker, Module, Result, Trap, TypedFunc};
 use wasmtime_wasi::I32Exit;
+use waspect_abi::{COUNTER_GET_EXPORT, COUNTER_SET_EXPORT, GATE_BIT};
 use waspect_recorder::FunctionSnapshot;
 use waspect_wasmtime::scope;
 
@@ -30,16 +31,19 @@ fn every_case_of_the_suite() {
     cases.sort();
     for path in &cases {
         let case: Value = serde_json::from_slice(&fs::read(path.with_extension("json")).unwrap()).unwrap();
-        let mut expected = json!({ "calls": {}, "errors": {}, "allocated": {}, "live": {}, "drops": {} });
+        let mut expected =
+            json!({ "calls": {}, "errors": {}, "allocated": {}, "live": {}, "drops": {}, "counters": [] });
         for (field, value) in case.as_object().unwrap().iter().filter(|(field, _)| !SET_UP.contains(&field.as_str())) {
             expected[field] = value.clone();
         }
-        assert_eq!(run(&folder, path, &case), expected, "{}", path.display());
+        let counted = expected["counters"].as_array().unwrap().len() as u32;
+        assert_eq!(run(&folder, path, &case, counted), expected, "{}", path.display());
     }
-    assert!(cases.len() >= 20, "{} cases", cases.len());
+    assert!(cases.len() >= 22, "{} cases", cases.len());
 }
 
-fn run(folder: &Path, path: &Path, case: &Value) -> Value {
+/// What comes out, with the first instance's counters of so many functions.
+fn run(folder: &Path, path: &Path, case: &Value, counted: u32) -> Value {
     let options = &case["options"];
     let seen = Seen::with(|config| {
         // Not by name: without a manifest there are none.
@@ -90,8 +94,14 @@ fn run(folder: &Path, path: &Path, case: &Value) -> Value {
         assert_eq!(ending, step[1], "{step}");
     }
     drop(attached);
+    let (store, instance) = instances.get_mut(&0).unwrap();
+    let get = instance.get_typed_func::<u32, u64>(&mut *store, COUNTER_GET_EXPORT);
+    let counter = |func| get.as_ref().unwrap().call(&mut *store, func).unwrap() & !GATE_BIT;
+    let counters: Vec<u64> = (0..counted).map(counter).collect();
     // While the instances live: what they keep is given back when they end.
-    found(&seen)
+    let mut found = found(&seen);
+    found["counters"] = json!(counters);
+    found
 }
 
 /// What the modules import: a call from the host within a host call is a scope, too.
@@ -109,6 +119,19 @@ fn host(engine: &Engine) -> Linker<State> {
     let attempt = move |caller: Caller<'_, State>| -> Result<()> {
         table(caller).or_else(|error| if error.root_cause().to_string() == FAILURE { Ok(()) } else { Err(error) })
     };
+    let gate = |caller: &mut Caller<'_, State>, func: u32, open: bool| -> Result<()> {
+        let mut export = |name: &str| caller.get_export(name).and_then(Extern::into_func).unwrap();
+        let (get, set) = (export(COUNTER_GET_EXPORT), export(COUNTER_SET_EXPORT));
+        let (get, set): (TypedFunc<u32, u64>, TypedFunc<(u32, u64), ()>) = (get.typed(&*caller)?, set.typed(&*caller)?);
+        let calls = get.call(&mut *caller, func)? & !GATE_BIT;
+        set.call(&mut *caller, (func, if open { calls | GATE_BIT } else { calls }))
+    };
+    linker
+        .func_wrap("host", "close", move |mut caller: Caller<'_, State>, func: u32| gate(&mut caller, func, false))
+        .unwrap();
+    linker
+        .func_wrap("host", "open", move |mut caller: Caller<'_, State>, func: u32| gate(&mut caller, func, true))
+        .unwrap();
     linker.func_wrap("host", "back", back).unwrap();
     linker.func_wrap("host", "attempt", attempt).unwrap();
     linker.func_wrap("host", "table", table).unwrap();

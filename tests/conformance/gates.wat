@@ -1,0 +1,20 @@
+;; Gates that are switched while the module runs: a call is told or not by what its function's gate was when it began, and counts either way.
+;; What a call does that is not told hangs under who called it.
+(module
+  (import "host" "close" (func $close (param i32)))
+  (import "host" "open" (func $open (param i32)))
+  (func $leaf)
+  (func $inner (param $switch i32)
+    (if (i32.eq (local.get $switch) (i32.const 1)) (then (call $close (i32.const 3))))
+    (if (i32.eq (local.get $switch) (i32.const 2)) (then (call $open (i32.const 3))))
+    (call $leaf))
+  (func (export "run")
+    (call $leaf)
+    (call $close (i32.const 2))
+    (call $leaf)
+    (call $leaf)
+    (call $open (i32.const 2))
+    (call $leaf)
+    (call $inner (i32.const 1))
+    (call $inner (i32.const 2))
+    (call $inner (i32.const 0))))

@@ -1,0 +1,42 @@
+;; Two calls that wait in turns, as Asyncify leaves and goes on with them: `one` begins `first`, and goes on with it when it is called again;
+;; `two` likewise `second`, which waits twice. Each has a stack of its own, which tells where it waits; what waits is the import `back`.
+;; What goes on is a root of its own, and what it calls is below it, whoever ran meanwhile. What it called before it ever waited is its caller's.
+(module
+  (import "host" "back" (func $back))
+  (memory (export "memory") 1)
+  (global $state (mut i32) (i32.const 0))
+  (global $data (mut i32) (i32.const 0))
+  (func $start_unwind (param i32) (global.set $state (i32.const 1)) (global.set $data (local.get 0)))
+  (func $start_rewind (param i32) (global.set $state (i32.const 2)) (global.set $data (local.get 0)))
+  (func (export "back")
+    (if (i32.eq (global.get $state) (i32.const 2))
+      (then (global.set $state (i32.const 0)))
+      (else (call $start_unwind (global.get $data)))))
+  (func $leaf (export "leaf"))
+  (func $first
+    (if (i32.eq (global.get $state) (i32.const 2)) (then) (else (call $leaf)))
+    (call $back)
+    (if (i32.eq (global.get $state) (i32.const 1)) (then (return)))
+    (call $leaf))
+  (func $second (local $waited i32)
+    (if (i32.eq (global.get $state) (i32.const 2))
+      (then (local.set $waited (i32.load offset=4 (global.get $data))))
+      (else (call $leaf)))
+    (if (i32.eqz (local.get $waited))
+      (then
+        (call $back)
+        (if (i32.eq (global.get $state) (i32.const 1)) (then (return)))
+        (call $leaf)
+        (i32.store offset=4 (global.get $data) (i32.const 1))))
+    (call $back)
+    (if (i32.eq (global.get $state) (i32.const 1)) (then (return)))
+    (call $leaf))
+  (func $begin (param $stack i32)
+    (if (i32.load (local.get $stack))
+      (then (call $start_rewind (local.get $stack)))
+      (else (global.set $data (local.get $stack)))))
+  (func $end
+    (i32.store (global.get $data) (i32.eq (global.get $state) (i32.const 1)))
+    (global.set $state (i32.const 0)))
+  (func (export "one") (call $begin (i32.const 1024)) (call $first) (call $end))
+  (func (export "two") (call $begin (i32.const 2048)) (call $second) (call $end)))
