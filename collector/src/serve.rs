@@ -3,9 +3,11 @@
 //! Why not `axum::serve`? It waits for ever for a request's headers, and takes any number of connections. Why close the idle one
 //! and not refuse the new one? Who opens thousands of connections and says nothing would else keep all others out.
 
+mod sending;
+
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +17,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use http::header::RETRY_AFTER;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -28,6 +31,7 @@ use tower::ServiceExt;
 use crate::config::Access;
 use crate::health::Health;
 use crate::tls::Tls;
+use sending::Answers;
 
 /// Longest list of headers in bytes.
 const HEADERS_BYTES_MAX: u32 = 16 << 10;
@@ -63,6 +67,10 @@ impl Limits {
     }
 }
 
+/// Who is at the other end of a connection: an extension of each of its requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
 /// A place where we listen.
 pub struct Server {
     listener: TcpListener,
@@ -72,6 +80,7 @@ pub struct Server {
     tls: Option<Tls>,
     health: Arc<Health>,
     connections: Arc<Connections>,
+    answers: Answers,
 }
 
 impl Server {
@@ -84,7 +93,7 @@ impl Server {
         health: Arc<Health>,
     ) -> io::Result<Server> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Server { listener, router, limits, tls, health, connections: Arc::default() })
+        Ok(Server { listener, router, limits, tls, health, connections: Arc::default(), answers: Answers::default() })
     }
 
     /// Where: the port is known even if any was asked for.
@@ -101,11 +110,11 @@ impl Server {
                 accepted = server.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     if server.connections.count() >= server.limits.connections {
                         server.make_room();
                     }
-                    tracker.spawn(server.clone().connection(stream, end.clone()));
+                    tracker.spawn(server.clone().connection(stream, Peer(peer.ip()), end.clone()));
                 }
                 // Out of descriptors, or a client that is gone already.
                 Err(_) => {
@@ -122,13 +131,13 @@ impl Server {
         }
     }
 
-    async fn connection(self: Arc<Server>, stream: TcpStream, end: CancellationToken) {
+    async fn connection(self: Arc<Server>, stream: TcpStream, peer: Peer, end: CancellationToken) {
         // Answers are small, and somebody waits for them.
         let _ = stream.set_nodelay(true);
         let entry = self.connections.enter();
         self.health.connections(1);
         match &self.tls {
-            None => self.serve(stream, &entry, end).await,
+            None => self.serve(stream, peer, &entry, end).await,
             Some(tls) => {
                 let shaken = tokio::select! {
                     shaken = tokio::time::timeout(self.limits.header, tls.accept(stream)) => shaken,
@@ -136,7 +145,7 @@ impl Server {
                     () = end.cancelled() => return self.health.connections(-1),
                 };
                 match shaken {
-                    Ok(Ok(stream)) => self.serve(stream, &entry, end).await,
+                    Ok(Ok(stream)) => self.serve(stream, peer, &entry, end).await,
                     // Too slow, not TLS, or without a certificate that is asked for.
                     Ok(Err(_)) | Err(_) => self.health.refused("handshake"),
                 }
@@ -145,18 +154,22 @@ impl Server {
         self.health.connections(-1);
     }
 
-    async fn serve<S>(&self, stream: S, entry: &Entry, end: CancellationToken)
+    async fn serve<S>(&self, stream: S, peer: Peer, entry: &Entry, end: CancellationToken)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = {
             let (connection, router, time) = (entry.connection.clone(), self.router.clone(), self.limits.request);
-            hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-                let (busy, router) = (Busy::new(connection.clone()), router.clone());
+            let answers = self.answers.clone();
+            hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                let (connection, router, answers) = (connection.clone(), router.clone(), answers.clone());
+                let busy = Busy::new(connection.clone());
                 async move {
                     let response = answer(router, request.map(Body::new), time).await;
                     drop(busy);
-                    Ok::<_, std::convert::Infallible>(response)
+                    let response = answers.send(response, move || connection.change());
+                    Ok::<_, std::convert::Infallible>(response.unwrap_or_else(unread))
                 }
             })
         };
@@ -209,6 +222,12 @@ async fn answer(router: Router, request: Request, time: Duration) -> Response {
     }
 }
 
+/// Instead of an answer that would be one too many.
+fn unread() -> Response {
+    let message = "too many answers are not read yet; read them, or come back later\n";
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], message).into_response()
+}
+
 /// The connections that are open.
 #[derive(Default)]
 struct Connections {
@@ -221,7 +240,7 @@ struct Connection {
     made: Instant,
     /// Requests that are being received or answered.
     busy: AtomicU32,
-    /// When the last one began or ended, in ms after `made`.
+    /// When the last one began or ended, or some of its answer went, in ms after `made`.
     changed_ms: AtomicU64,
     close: Notify,
 }

@@ -6,7 +6,7 @@ use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{PROTOBUF, Running, get, post, spans};
+use crate::support::{PROTOBUF, Running, figure, get, post, spans};
 
 const IMPATIENT: &str = "receivers: {otlp: {protocols: {grpc: {read_header_timeout: 300ms, idle_timeout: 1s}, \
     http: {max_connections: 20, read_header_timeout: 300ms, read_timeout: 500ms, idle_timeout: 1s}}}}";
@@ -86,4 +86,47 @@ async fn any_number_of_idle_connections_keeps_nobody_out() {
     println!("{connections} idle connections, good clients served, in {:?}", start.elapsed());
     drop(idle);
     assert_eq!(running.stored().await.len(), connections / 50);
+}
+
+/// Asks for a trace of 15 MB twice, far more than sockets hold, and reads nothing yet.
+async fn ask_for_much(running: &Running) -> TcpStream {
+    let mut request = spans(0, 1);
+    request.resource_spans[0].scope_spans[0].spans[0].name = "x".repeat(15_000_000);
+    let sent = post(running.http(), "/v1/traces", &[("content-type", PROTOBUF)], request.encode_to_vec()).await;
+    assert_eq!(sent.status, 200);
+    while get(running.query(), "/api/traces/1", &[]).await.status != 200 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut stream = TcpStream::connect(running.query()).await.unwrap();
+    let ask = "GET /api/traces/1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+    stream.write_all(ask.repeat(2).as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_nothing_is_let_go() {
+    let running = Running::start("query: {idle_timeout: 1s}").await;
+    let mut unread = ask_for_much(&running).await;
+    // The connection that asks is one itself.
+    while figure(&running, "waspect_collector_connections ").await > 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(closed(&mut unread).await.len() < 30_000_000, "it was cut short");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_slowly_gets_all() {
+    let running = Running::start("query: {idle_timeout: 1s}").await;
+    let mut stream = ask_for_much(&running).await;
+    let (mut read, mut piece, start) = (0, vec![0; 100_000], Instant::now());
+    while read < 30_000_000 {
+        // For longer than the connection may be idle.
+        if start.elapsed() < Duration::from_secs(3) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        match stream.read(&mut piece).await.unwrap() {
+            0 => panic!("it was let go after {read} bytes and {:?}", start.elapsed()),
+            more => read += more,
+        }
+    }
 }
