@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin;
 use crate::batches::Batches;
-use crate::config::{self, Config, Exporter};
+use crate::config::{self, Access, Config, Exporter};
 use crate::forward::{ConnectError, Forwarded, Forwarder, Sums};
 use crate::health::Health;
 use crate::index::{Follower, Index};
@@ -233,11 +233,11 @@ fn servers(
     ask: Ask,
 ) -> Result<Vec<(&'static str, Binding)>, StartError> {
     let room = Room::new(ROOM_BYTES);
+    let guard = |access: &Access| Guard::new(access, &config.extensions, health);
     let mut servers = Vec::new();
-    let mut add = |place, address, access: crate::config::Access, streams, router, open: Router| {
+    let mut add = |place, address, access: Access, streams, router| {
         let tls = access.tls.as_ref().map(|tls| Tls::read(place, tls)).transpose();
         let tls = tls.map_err(|error| StartError::Tls { place, error })?;
-        let router = guarded(router, Guard::new(&access, &config.extensions)).merge(open);
         let health = health.clone();
         let binding: Binding = Box::pin(async move {
             let server = Server::bind(address, router, Limits::new(&access, streams), tls, health);
@@ -247,20 +247,22 @@ fn servers(
         Ok::<_, StartError>(())
     };
     if let Some(grpc) = &config.receivers.otlp.protocols.grpc {
-        let router = receive::grpc(grpc, intake.clone(), room.clone());
-        let (place, streams) = ("receivers.otlp.protocols.grpc", grpc.max_concurrent_streams);
-        add(place, grpc.endpoint, grpc.access(), streams, router, Router::new())?;
+        let (place, access) = ("receivers.otlp.protocols.grpc", grpc.access());
+        let router = receive::grpc(grpc, intake.clone(), room.clone(), guard(&access));
+        add(place, grpc.endpoint, access, grpc.max_concurrent_streams, router)?;
     }
     if let Some(http) = &config.receivers.otlp.protocols.http {
-        let router = receive::http(http, intake.clone(), room.clone());
-        add("receivers.otlp.protocols.http", http.endpoint, http.access(), 100, router, Router::new())?;
+        let (place, access) = ("receivers.otlp.protocols.http", http.access());
+        let router = receive::http(http, &config.extensions, intake.clone(), room.clone(), guard(&access));
+        add(place, http.endpoint, access, 100, router)?;
     }
-    let router = admin.merge(query::routes(ask.clone()));
-    add("query", config.query.endpoint, config.query.access(), 100, router, page::routes())?;
-    let storage = &config.remote_storage;
+    let access = config.query.access();
+    let router = guarded(admin.merge(query::routes(ask.clone())), guard(&access)).merge(page::routes());
+    add("query", config.query.endpoint, access, 100, router)?;
+    let (storage, access) = (&config.remote_storage, config.remote_storage.access());
     let router = receive::storage(storage, intake.without(forwarded.clone()), room).merge(query::storage::routes(ask));
-    let streams = storage.max_concurrent_streams;
-    add("remote_storage", storage.endpoint, storage.access(), streams, router, Router::new())?;
+    let router = guarded(router, guard(&access));
+    add("remote_storage", storage.endpoint, access, storage.max_concurrent_streams, router)?;
     Ok(servers)
 }
 

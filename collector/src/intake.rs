@@ -50,6 +50,11 @@ pub enum Refusal {
         /// Why.
         message: String,
     },
+    /// Too much of one client: later.
+    Rate {
+        /// When to come back.
+        after: Duration,
+    },
     /// The store does not take it now: later.
     Unavailable {
         /// When to come back.
@@ -170,6 +175,7 @@ impl Refusal {
             Refusal::Malformed(_) => "malformed",
             Refusal::Loop => "loop",
             Refusal::Busy { .. } => "busy",
+            Refusal::Rate { .. } => "rate",
             Refusal::Unavailable { .. } => "unavailable",
         }
     }
@@ -180,6 +186,7 @@ impl Refusal {
             Refusal::Loop => {
                 "these spans came from here: whoever stores in this collector cannot be one of its exporters; take it out there"
             }
+            Refusal::Rate { .. } => "what one client may send with this token is used up; send less",
             Refusal::Malformed(message) | Refusal::Busy { message, .. } | Refusal::Unavailable { message, .. } => {
                 message
             }

@@ -5,17 +5,14 @@ use std::net::SocketAddr;
 use http::Uri;
 
 use super::load::ConfigError;
-use super::{Access, Config, Exporter, sampling};
+use super::{Access, Config, Exporter, authentication, sampling};
 use crate::otlp::Signal;
 
 /// The kinds of exporters, by the first part of their names.
 const KINDS: [&str; 4] = ["otlp", "otlp_grpc", "otlphttp", "otlp_http"];
 
-/// The only kind of extension: it authenticates.
-const AUTHENTICATOR: &str = "bearertokenauth";
-
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    check_extensions(config)?;
+    authentication::check_extensions(config)?;
     let protocols = &config.receivers.otlp.protocols;
     if protocols.grpc.is_none() && protocols.http.is_none() {
         return Err(ConfigError::at("receivers.otlp.protocols", "nothing would come in; name grpc, http, or both"));
@@ -30,24 +27,15 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         let place = "receivers.otlp.protocols.http";
         at_least(place, "max_request_body_size", http.max_request_body_size, 1 << 10, 64 << 20)?;
         check_access(config, place, http.endpoint, &http.access())?;
-        for (at, origin) in http.cors.iter().flat_map(|cors| &cors.allowed_origins).enumerate() {
-            // A `*` may stand for a port or a name.
-            let example = origin.replacen('*', "1", 1);
-            let is_origin =
-                origin == "*" || example.parse::<Uri>().is_ok_and(|uri| is_web(&uri) && !origin.ends_with('/'));
-            if !is_origin || example.contains('*') {
-                let place = format!("{place}.cors.allowed_origins[{at}]");
-                let message = format!("`{origin}` is no origin; write one such as https://shop.example, or *");
-                return Err(ConfigError::at(place, message));
-            }
-        }
+        let origins = http.cors.iter().flat_map(|cors| &cors.allowed_origins);
+        check_origins(&format!("{place}.cors"), origins)?;
     }
     check_access(config, "query", config.query.endpoint, &config.query.access())?;
     let storage = &config.remote_storage;
     at_least("remote_storage", "max_recv_msg_size_mib", storage.max_recv_msg_size_mib, 1, 64)?;
     at_least("remote_storage", "max_concurrent_streams", storage.max_concurrent_streams.into(), 1, 10_000)?;
     check_access(config, "remote_storage", storage.endpoint, &storage.access())?;
-    check_tokens(config)?;
+    authentication::check_readers(config)?;
     check_storage(config)?;
     for (name, exporter) in &config.exporters {
         check_exporter(name, exporter)?;
@@ -69,67 +57,18 @@ fn check_access(config: &Config, place: &str, endpoint: SocketAddr, access: &Acc
             ));
         }
     }
-    match &access.auth {
-        Some(auth) if !is_authenticator(&auth.authenticator) => {
-            let message = format!("`{}` is no extension that authenticates; write {AUTHENTICATOR}", auth.authenticator);
-            Err(ConfigError::at(format!("{place}.auth.authenticator"), message))
-        }
-        Some(auth) if !config.extensions.contains_key(&auth.authenticator) => {
-            let name = &auth.authenticator;
-            let message =
-                format!("it has no token; write one under extensions.{name}.token, such as ${{env:WASPECT_TOKEN}}");
-            Err(ConfigError::at(format!("{place}.auth.authenticator"), message))
-        }
-        Some(_) => Ok(()),
-        None if endpoint.ip().is_loopback() || access.allow_unauthenticated => Ok(()),
-        // Who gets in has shown a certificate.
-        None if access.tls.as_ref().is_some_and(|tls| tls.client_ca_file.is_some()) => Ok(()),
-        None => Err(ConfigError::at(
-            format!("{place}.endpoint"),
-            format!(
-                "{endpoint} is open to others; add `auth: {{authenticator: {AUTHENTICATOR}}}` or `client_ca_file` under \
-                 `tls`, or say `allow_unauthenticated: true` if the network keeps strangers out"
-            ),
-        )),
-    }
+    authentication::check_access(config, place, endpoint, access)
 }
 
-fn is_authenticator(name: &str) -> bool {
-    name.split('/').next() == Some(AUTHENTICATOR)
-}
-
-fn check_extensions(config: &Config) -> Result<(), ConfigError> {
-    for (name, extension) in &config.extensions {
-        let place = format!("extensions.{name}");
-        if !is_authenticator(name) {
-            let message = format!("no extension is called so; write {AUTHENTICATOR}, and a name of yours after a /");
-            return Err(ConfigError::at(place, message));
-        }
-        let token = extension.token.reveal();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(ConfigError::at(format!("{place}.token"), "it is empty, or not plain ASCII without spaces"));
-        }
-    }
-    Ok(())
-}
-
-/// Whoever may send may not ask: the token of a web page is known to all of its readers.
-fn check_tokens(config: &Config) -> Result<(), ConfigError> {
-    let token = |access: &Access| {
-        let name = &access.auth.as_ref()?.authenticator;
-        config.extensions.get(name).map(|extension| extension.token.reveal().to_owned())
-    };
-    let protocols = &config.receivers.otlp.protocols;
-    let grpc = protocols.grpc.as_ref().and_then(|grpc| token(&grpc.access()));
-    let http = protocols.http.as_ref().and_then(|http| token(&http.access()));
-    for (place, access) in [("query", config.query.access()), ("remote_storage", config.remote_storage.access())] {
-        let asks = token(&access);
-        if asks.is_some() && [&grpc, &http].into_iter().any(|sends| *sends == asks) {
-            let example = format!("extensions.{AUTHENTICATOR}/{place}");
-            return Err(ConfigError::at(
-                format!("{place}.auth.authenticator"),
-                format!("whoever may send could ask as well; give it a token of its own, such as {example}"),
-            ));
+/// Web pages that may do something.
+pub(super) fn check_origins<'a>(place: &str, origins: impl IntoIterator<Item = &'a String>) -> Result<(), ConfigError> {
+    for (at, origin) in origins.into_iter().enumerate() {
+        // A `*` may stand for a port or a name.
+        let example = origin.replacen('*', "1", 1);
+        let is_origin = origin == "*" || example.parse::<Uri>().is_ok_and(|uri| is_web(&uri) && !origin.ends_with('/'));
+        if !is_origin || example.contains('*') {
+            let message = format!("`{origin}` is no origin; write one such as https://shop.example, or *");
+            return Err(ConfigError::at(format!("{place}.allowed_origins[{at}]"), message));
         }
     }
     Ok(())
@@ -219,7 +158,7 @@ fn check_pipelines(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn at_least(place: &str, name: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
+pub(super) fn at_least(place: &str, name: &str, value: u64, min: u64, max: u64) -> Result<(), ConfigError> {
     match (min..=max).contains(&value) {
         true => Ok(()),
         false => Err(ConfigError::at(format!("{place}.{name}"), format!("{value} is not between {min} and {max}"))),

@@ -5,6 +5,7 @@
 //!
 //! This knows no file and no environment: text and variables come in.
 
+mod authentication;
 mod check;
 mod endpoint;
 mod load;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::otlp::Signal;
+pub use authentication::{Auth, BearerToken, Extensions, RateLimit};
 pub(crate) use check::is_http;
 pub use endpoint::Access;
 use endpoint::endpoint;
@@ -126,14 +128,6 @@ impl Default for Cors {
     }
 }
 
-/// A reference to an extension.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Auth {
-    /// Its name: `bearertokenauth` or `bearertokenauth/NAME`.
-    pub authenticator: String,
-}
-
 /// TLS of a place where we listen.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,17 +146,6 @@ pub struct ServerTls {
 
 const fn one_minute() -> Duration {
     Duration::from_secs(60)
-}
-
-/// Tokens, by name.
-pub type Extensions = BTreeMap<String, BearerToken>;
-
-/// A token that clients send as `Authorization: Bearer TOKEN`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BearerToken {
-    /// What clients send.
-    pub token: Secret,
 }
 
 /// Where telemetry is kept.

@@ -38,6 +38,31 @@ where
     Ok(Some(Option::deserialize(deserializer)?.unwrap_or_default()))
 }
 
+/// A text, or a list of them.
+pub(super) mod one_or_more {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(texts: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+        match texts {
+            [text] => serializer.serialize_str(text),
+            texts => texts.serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "not a name or a list of names")]
+        enum Written {
+            One(String),
+            More(Vec<String>),
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::One(text) => vec![text],
+            Written::More(texts) => texts,
+        })
+    }
+}
+
 /// Durations as in `1h30m`, `500ms`; 0 needs no unit.
 pub(super) mod duration {
     use super::*;

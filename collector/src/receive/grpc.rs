@@ -19,6 +19,7 @@ use waspect_otlp_client::Raw;
 
 use super::body::{Metered, Room};
 use super::http::success;
+use super::rate::Allowance;
 use crate::batches;
 use crate::intake::{Intake, Refusal};
 use crate::otlp::{Encoding, Signal};
@@ -59,7 +60,7 @@ fn no_room() -> axum::BoxError {
     status(&Refusal::busy("too many requests at once")).into()
 }
 
-fn status(refusal: &Refusal) -> Status {
+pub(super) fn status(refusal: &Refusal) -> Status {
     let retry = |code, after: Duration| {
         // Without it clients do not try again.
         Status::with_error_details(code, refusal.message(), ErrorDetails::with_retry_info(Some(after)))
@@ -67,7 +68,7 @@ fn status(refusal: &Refusal) -> Status {
     match refusal {
         Refusal::Malformed(message) => Status::invalid_argument(message),
         Refusal::Loop => Status::failed_precondition(refusal.message()),
-        Refusal::Busy { after, .. } => retry(Code::ResourceExhausted, *after),
+        Refusal::Busy { after, .. } | Refusal::Rate { after } => retry(Code::ResourceExhausted, *after),
         Refusal::Unavailable { after, .. } => retry(Code::Unavailable, *after),
     }
 }
@@ -85,7 +86,11 @@ impl UnaryService<Bytes> for Export {
     fn call(&mut self, request: tonic::Request<Bytes>) -> Self::Future {
         let (intake, signal) = (self.intake.clone(), self.signal);
         Box::pin(async move {
-            let (metadata, _, body) = request.into_parts();
+            let (metadata, extensions, body) = request.into_parts();
+            if let Some(Err(refusal)) = extensions.get::<Allowance>().map(|allowance| allowance.bytes(body.len())) {
+                intake.refused(&refusal);
+                return Err(status(&refusal));
+            }
             let batch = metadata.get(batches::NAME).map(|id| id.as_bytes());
             let accepted = intake.take(signal, Encoding::Protobuf, body, batch).await;
             let accepted = accepted.map_err(|refusal| status(&refusal))?;

@@ -4,7 +4,9 @@ mod body;
 mod grpc;
 mod guard;
 mod http;
+mod origins;
 mod profiles;
+mod rate;
 
 use std::sync::Arc;
 
@@ -13,13 +15,14 @@ use axum::routing::post;
 
 pub use body::Room;
 pub use guard::{Guard, guarded};
+use origins::Origins;
 
-use crate::config::{Grpc, Http, RemoteStorage};
+use crate::config::{Extensions, Grpc, Http, RemoteStorage};
 use crate::intake::Intake;
 use crate::otlp::Signal;
 
 /// OTLP over gRPC.
-pub fn grpc(config: &Grpc, intake: Intake, room: Room) -> Router {
+pub fn grpc(config: &Grpc, intake: Intake, room: Room, guard: Guard) -> Router {
     let receiver =
         Arc::new(grpc::Receiver { intake, room, bytes_max: config.max_recv_msg_size_mib as usize * (1 << 20) });
     let mut router = Router::new();
@@ -28,7 +31,7 @@ pub fn grpc(config: &Grpc, intake: Intake, room: Room) -> Router {
         router = router
             .route(signal.grpc_path(), post(move |request| async move { receiver.export(signal, request).await }));
     }
-    router.fallback(grpc::unimplemented)
+    guarded(router.fallback(grpc::unimplemented), guard)
 }
 
 /// What a Jaeger writes that stores here: traces as OTLP over gRPC.
@@ -39,8 +42,8 @@ pub fn storage(config: &RemoteStorage, intake: Intake, room: Room) -> Router {
     Router::new().route(Signal::Traces.grpc_path(), export).fallback(grpc::unimplemented)
 }
 
-/// OTLP over HTTP.
-pub fn http(config: &Http, intake: Intake, room: Room) -> Router {
+/// OTLP over HTTP, and profiles: also from pages that a setting names, or a token.
+pub fn http(config: &Http, extensions: &Extensions, intake: Intake, room: Room, guard: Guard) -> Router {
     let bytes_max = usize::try_from(config.max_request_body_size).unwrap_or(usize::MAX);
     let receiver = Arc::new(http::Receiver { intake, room, bytes_max, timeout: config.read_timeout });
     let mut router = Router::new();
@@ -49,9 +52,14 @@ pub fn http(config: &Http, intake: Intake, room: Room) -> Router {
         router = router
             .route(signal.http_path(), post(move |request| async move { receiver.export(signal, request).await }));
     }
-    let router = router.merge(profiles::routes(receiver));
-    match &config.cors {
-        Some(cors) => router.layer(http::cors(cors)),
-        None => router,
+    let cors = config.cors.clone().unwrap_or_default();
+    let access = config.access();
+    let of_tokens = access.extensions(extensions).flat_map(|extension| &extension.allowed_origins);
+    let pages = Origins::new(cors.allowed_origins.iter().chain(of_tokens));
+    let router = guarded(router.merge(profiles::routes(receiver)), guard.with(pages.clone()));
+    // Outermost: pages learn from a no, too, when to come back.
+    match pages.is_empty() {
+        false => router.layer(http::cors(&cors, pages)),
+        true => router,
     }
 }

@@ -7,8 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{StatusCode, Uri};
 use tokio::sync::Semaphore;
 use waspect_abi::pprof::Profile;
 
@@ -49,13 +48,7 @@ struct Told {
 async fn store(State(profiles): State<Profiles>, request: Request) -> Response {
     match profiles.take(request).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(no) => {
-            let mut response = (no.status, no.message + "\n").into_response();
-            if let Some(after) = no.after {
-                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
-            }
-            response
-        }
+        Err(no) => no.into_text(),
     }
 }
 

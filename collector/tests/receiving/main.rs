@@ -1,5 +1,6 @@
 //! Clients of every kind against a collector of this process: polite ones, broken ones, hostile ones.
 
+mod access;
 mod connections;
 mod http;
 mod refusals;

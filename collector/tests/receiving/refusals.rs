@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use prost::Message;
 use tonic::codec::CompressionEncoding;
-use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 use waspect_collector::log::Disk;
@@ -196,41 +194,4 @@ async fn a_full_disk_is_a_reason_to_come_back_later() {
     assert_eq!(post_traces(&running, &headers, body).await.status, 200, "the first request with room succeeds");
     assert_eq!(get(running.query(), "/readyz", &[]).await.status, 200);
     assert_eq!(running.stored().await.len(), 2);
-}
-
-#[tokio::test]
-async fn a_token_is_asked_for_and_names_are_checked() {
-    let auth = "auth: {authenticator: bearertokenauth}";
-    let running = Running::start(&format!(
-        "{{receivers: {{otlp: {{protocols: {{grpc: {{{auth}}}, http: {{{auth}}}}}}}}}, \
-          extensions: {{bearertokenauth: {{token: abc123}}}}}}"
-    ))
-    .await;
-    let body = spans(0, 1).encode_to_vec();
-    for (headers, expected) in [
-        (&[("content-type", PROTOBUF)][..], 401),
-        (&[("content-type", PROTOBUF), ("authorization", "Bearer wrong")], 401),
-        (&[("content-type", PROTOBUF), ("authorization", "Bearer abc1234")], 401),
-        (&[("content-type", PROTOBUF), ("authorization", "Bearer abc123")], 200),
-        // Who knows the token may call us anything.
-        (&[("content-type", PROTOBUF), ("authorization", "Bearer abc123"), ("host", "collector.internal")], 200),
-    ] {
-        assert_eq!(post_traces(&running, headers, body.clone()).await.status, expected, "{headers:?}");
-    }
-    let channel =
-        tonic::transport::Endpoint::new(format!("http://{}", running.grpc())).unwrap().connect().await.unwrap();
-    assert_eq!(
-        TraceServiceClient::new(channel.clone()).export(spans(0, 1)).await.unwrap_err().code(),
-        Code::Unauthenticated
-    );
-    let mut client = TraceServiceClient::with_interceptor(channel, |mut request: Request<()>| {
-        request.metadata_mut().insert("authorization", MetadataValue::from_static("Bearer abc123"));
-        Ok(request)
-    });
-    client.export(spans(0, 1)).await.unwrap();
-
-    // Without a token: the loopback, but not under a stranger's name.
-    for (host, expected) in [("localhost:4319", 200), ("evil.example", 403), ("127.0.0.1.evil.example:4319", 403)] {
-        assert_eq!(get(running.query(), "/metrics", &[("host", host)]).await.status, expected, "{host}");
-    }
 }

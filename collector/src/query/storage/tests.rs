@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
+use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 
 use super::messages::{Pagination, Query, TraceById};
@@ -23,10 +24,14 @@ struct Remote {
 
 impl Remote {
     async fn start() -> Remote {
+        Remote::start_with("").await
+    }
+
+    async fn start_with(yaml: &str) -> Remote {
         let directory = tempfile::tempdir().unwrap();
         let ports = ["RECEIVERS__OTLP__PROTOCOLS__GRPC", "RECEIVERS__OTLP__PROTOCOLS__HTTP", "QUERY", "REMOTE_STORAGE"]
             .map(|place| (format!("WASPECT_COLLECT__{place}__ENDPOINT"), "127.0.0.1:0".to_owned()));
-        let mut config = config::load("", ports).unwrap();
+        let mut config = config::load(yaml, ports).unwrap();
         config.storage.directory = directory.path().to_owned();
         let collector = Collector::start(&config).await.unwrap();
         let address = collector.addresses.iter().find(|(place, _)| *place == "remote_storage").unwrap().1;
@@ -37,18 +42,22 @@ impl Remote {
     /// Stores traces with these numbers, of one span each.
     async fn store(&self, numbers: std::ops::Range<u64>) {
         for number in numbers {
-            let span = Span {
-                trace_id: u128::from(number).to_be_bytes().to_vec(),
-                span_id: number.to_be_bytes().to_vec(),
-                name: format!("call {number}"),
-                start_time_unix_nano: 1000,
-                ..Span::default()
-            };
-            let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
-            let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
-            let request = ExportTraceServiceRequest { resource_spans };
-            TraceServiceClient::new(self.channel.clone()).export(request).await.unwrap();
+            self.store_span(number, format!("call {number}")).await;
         }
+    }
+
+    async fn store_span(&self, number: u64, name: String) {
+        let span = Span {
+            trace_id: u128::from(number).to_be_bytes().to_vec(),
+            span_id: number.to_be_bytes().to_vec(),
+            name,
+            start_time_unix_nano: 1000,
+            ..Span::default()
+        };
+        let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+        let request = ExportTraceServiceRequest { resource_spans };
+        TraceServiceClient::new(self.channel.clone()).export(request).await.unwrap();
     }
 
     async fn ask<M: Message + 'static, R: Message + Default + 'static>(
@@ -147,4 +156,65 @@ async fn a_part_is_of_one_trace_and_none_is_empty() {
     assert_eq!(remote.stream::<_, TracesData>("GetTraces", wrong).await.unwrap_err().code(), Code::InvalidArgument);
     let answer: Capabilities = remote.ask("Capabilities/GetCapabilities", Empty {}).await.unwrap();
     assert!(answer.search.unwrap().paginated);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_asks_or_writes_without_the_token() {
+    let yaml = "{remote_storage: {auth: {authenticator: bearertokenauth/jaeger}}, \
+                 extensions: {bearertokenauth/jaeger: {token: secret}}}";
+    let remote = Remote::start_with(yaml).await;
+    let asked = [
+        remote.ask::<_, Services>("TraceReader/GetServices", Empty {}).await.map(|_| ()),
+        remote.ask::<_, Operations>("TraceReader/GetOperations", OperationsOf::default()).await.map(|_| ()),
+        remote.ask::<_, TraceIds>("TraceReader/FindTraceIDs", Find::default()).await.map(|_| ()),
+        remote.ask::<_, Dependencies>("DependencyReader/GetDependencies", DependenciesIn::default()).await.map(|_| ()),
+        remote.ask::<_, Capabilities>("Capabilities/GetCapabilities", Empty {}).await.map(|_| ()),
+        remote.stream::<_, TracesData>("GetTraces", TracesById::default()).await.map(|_| ()),
+        remote.stream::<_, TracesData>("FindTraces", Find::default()).await.map(|_| ()),
+        remote.stream::<_, TraceSummaries>("FindTraceSummaries", Find::default()).await.map(|_| ()),
+        TraceServiceClient::new(remote.channel.clone()).export(ExportTraceServiceRequest::default()).await.map(|_| ()),
+    ];
+    for (at, answer) in asked.into_iter().enumerate() {
+        assert_eq!(answer.map_err(|status| status.code()), Err(Code::Unauthenticated), "{at}");
+    }
+    let with = |token: &'static str| {
+        TraceServiceClient::with_interceptor(remote.channel.clone(), move |mut request: tonic::Request<()>| {
+            request.metadata_mut().insert("authorization", MetadataValue::from_static(token));
+            Ok(request)
+        })
+    };
+    let refused = with("Bearer other").export(ExportTraceServiceRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    with("Bearer secret").export(ExportTraceServiceRequest::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_is_let_go_and_others_are_answered() {
+    let remote = Remote::start().await;
+    for number in 1..6 {
+        remote.store_span(number, "x".repeat(3 << 20)).await;
+    }
+    remote.wait_for(5).await;
+    // Of 15 MiB a connection takes 64 KiB, and what the sockets hold, before somebody reads.
+    let unread = async || {
+        let mut client = Grpc::new(remote.channel.clone());
+        client.ready().await.unwrap();
+        let path = PathAndQuery::from_static("/jaeger.storage.v2.TraceReader/FindTraces");
+        let find = Find { query: Some(Query::default()) };
+        let answer = client.server_streaming(tonic::Request::new(find), path, ProstCodec::<_, TracesData>::default());
+        answer.await.unwrap().into_inner()
+    };
+    // As many as are made at once.
+    let (mut first, _second) = (unread().await, unread().await);
+    let asking = remote.ask::<_, Services>("TraceReader/GetServices", Empty {});
+    tokio::time::timeout(2 * READING, asking).await.expect("others are answered meanwhile, or soon").unwrap();
+    let mut ended = Ok(());
+    while ended.is_ok() {
+        ended = match first.message().await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => panic!("an answer that was cut short does not look whole"),
+            Err(status) => Err(status.code()),
+        };
+    }
+    assert_eq!(ended, Err(Code::DeadlineExceeded));
 }
