@@ -1,22 +1,14 @@
-//! `waspect collect` between clients and upstreams that no one here wrote, and under `kill -9`.
-//!
-//! `WASPECT_KILLS=100` is the full count of kills.
+//! `waspect collect` between clients and upstreams that no one here wrote.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use waspect_tests::assets;
 use waspect_tests::back_ends::{Collect, Collector, Jaeger, Span, doctor, post_json, run};
-
-/// Kills unless the environment says otherwise.
-const KILLS: u64 = 5;
 
 /// Longest time that what was acknowledged may take to an upstream: a guard against waiting for ever.
 const FORWARD_MAX: Duration = Duration::from_secs(60);
@@ -240,86 +232,6 @@ fn what_waspect_run_sends_reaches_the_collector_as_it_was() {
         points.iter().filter(|point| !point.starts_with("otel.sdk.")).cloned().collect()
     };
     assert_eq!(lasting(&received.points), lasting(&run.trace.points));
-}
-
-#[test]
-fn no_kill_loses_what_was_acknowledged() {
-    let kills = std::env::var("WASPECT_KILLS").map_or(KILLS, |count| count.parse().expect("a number"));
-    let upstream = Collector::listen();
-    let store = tempfile::tempdir().expect("a folder can be made");
-    let exporters = format!("{{otlphttp: {{endpoint: {:?}}}}}", upstream.http_url());
-    let next = AtomicU64::new(1);
-    let mut acknowledged = BTreeSet::new();
-    for life in 0..kills {
-        let collect = Collect::start(store.path(), &exporters);
-        let address = collect.http_address().to_owned();
-        let ending = AtomicBool::new(false);
-        let before = acknowledged.len();
-        let told = thread::scope(|scope| {
-            let clients: Vec<_> = (0..8).map(|_| scope.spawn(|| load(&address, &next, &ending))).collect();
-            // Each life is killed at another moment of its work.
-            while collect.figure("waspect_collector_log_records_total") < 20 + 37 * (life % 7) {
-                thread::yield_now();
-            }
-            collect.kill();
-            ending.store(true, Relaxed);
-            clients.into_iter().flat_map(|client| client.join().expect("a client ends")).collect::<Vec<_>>()
-        });
-        acknowledged.extend(told);
-        assert!(acknowledged.len() > before, "life {life} acknowledged something");
-    }
-    let report = doctor(store.path());
-    assert_eq!(report["damaged"], 0, "{report}");
-    let records = report["records"].as_u64().expect("a count");
-    let in_doubt = records - acknowledged.len() as u64;
-    assert!(in_doubt <= kills * 8, "beside what was acknowledged there is at most what was in flight: {in_doubt}");
-
-    // One life more, in which the upstream gets the rest.
-    let collect = Collect::start(store.path(), &exporters);
-    let start = Instant::now();
-    while collect.figure("waspect_collector_forward_behind") > 0
-        || collect.figure("waspect_collector_forward_sent") == 0
-    {
-        assert!(start.elapsed() < FORWARD_MAX, "the upstream gets the rest");
-        thread::sleep(Duration::from_millis(10));
-    }
-    collect.finish();
-    let received = ids(&upstream.finish().spans);
-    let lost: Vec<_> = acknowledged.difference(&received).collect();
-    assert!(lost.is_empty(), "{} of {} are lost", lost.len(), acknowledged.len());
-    println!("{kills} kills, {} requests acknowledged, 0 lost, {in_doubt} in flight", acknowledged.len());
-}
-
-/// A client that sends a span a request until its collector is gone; the ids of those that were acknowledged.
-fn load(address: &str, next: &AtomicU64, ending: &AtomicBool) -> Vec<String> {
-    let mut acknowledged = Vec::new();
-    while !ending.load(Relaxed) {
-        let number = next.fetch_add(1, Relaxed);
-        let (trace, span) = (format!("{number:032x}"), format!("{number:016x}"));
-        let body = format!(
-            "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"{trace}\",\"spanId\":\"{span}\",\
-             \"name\":\"load\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}}]}}]}}]}}"
-        );
-        match post(address, &body) {
-            Ok(answer) if answer.starts_with("HTTP/1.0 200") => acknowledged.push(format!("{trace} {span}")),
-            // Refused or cut off: nothing was promised.
-            _ => thread::yield_now(),
-        }
-    }
-    acknowledged
-}
-
-/// HTTP/1.0: the answer ends where the connection does.
-fn post(address: &str, body: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    write!(
-        stream,
-        "POST /v1/traces HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
 }
 
 #[test]

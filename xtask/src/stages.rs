@@ -31,6 +31,7 @@ pub struct Stage {
 const NEEDS: &[(&str, &[&str])] = &[
     ("back_ends", &["targets", "guests", "backends"]),
     ("collector", &["targets", "guests", "backends", "clients"]),
+    ("endurance", &["backends"]),
     ("metrics", &["targets", "backends", "clients"]),
     ("query", &["targets", "backends", "clients"]),
     ("oracle", &["targets", "modules", "guests", "observer"]),

@@ -1,6 +1,6 @@
 //! Our own collector as a process: `waspect collect`, its store, and what it says of itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -24,6 +24,38 @@ impl Collect {
 
     /// The same, with settings in YAML that all places have where it listens: `tls: {cert_file: ...}`.
     pub fn start_with(store: &Path, exporters: &str, settings: &str) -> Collect {
+        Collect::start_by(Command::new(assets::waspect()), store, exporters, settings)
+    }
+
+    /// The same on a disk of its own of so many MiB, which is full when these are. [`Collect::of_disk`] is how others see it.
+    pub fn start_on_disk(mib: u32, store: &Path, exporters: &str) -> Collect {
+        let mount = format!("mount -t tmpfs -o size={mib}m tmpfs \"$0\" && exec \"$@\"");
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(store).arg(assets::waspect());
+        Collect::start_by(command, store, exporters, "")
+    }
+
+    /// True where a process may have a disk of its own.
+    pub fn may_have_a_disk() -> bool {
+        let mut probe = Command::new("unshare");
+        probe.args(["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /tmp"]);
+        probe.output().is_ok_and(|output| output.status.success())
+    }
+
+    /// A file of its disk, as others see it.
+    pub fn of_disk(&self, path: &Path) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.id()));
+        root.join(path.strip_prefix("/").expect("the path is whole"))
+    }
+
+    /// Most memory that it ever had, in KiB. `None`: the system does not say.
+    pub fn memory_max_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    }
+
+    fn start_by(mut command: Command, store: &Path, exporters: &str, settings: &str) -> Collect {
         let any = format!("endpoint: \"127.0.0.1:0\", {settings}");
         let configuration = format!(
             "receivers: {{otlp: {{protocols: {{grpc: {{{any}}}, http: {{{any}}}}}}}}}\nquery: {{{any}}}\nremote_storage: {{{any}}}\n\
@@ -32,7 +64,6 @@ impl Collect {
         let mut server = Server::start_with(|folder| {
             let file = folder.join("config.yaml");
             std::fs::write(&file, configuration).expect("the configuration can be written");
-            let mut command = Command::new(assets::waspect());
             command.args(["collect", "--config"]).arg(file);
             command
         });
