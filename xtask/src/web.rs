@@ -40,9 +40,12 @@ pub fn folder() -> PathBuf {
     workspace::assets().join("js")
 }
 
-/// The recorder's modules, and the features that each has: what pages download, and what knows several stacks as well.
-const RECORDERS: [(&str, &[&str]); 2] =
-    [("recorder.wasm", &[]), ("recorder-stacks.wasm", &["--features", "waspect-recorder-wasm/stacks"])];
+/// The recorder's modules, and the features that each has: what pages download, what knows several stacks as well, and what makes profiles, too.
+const RECORDERS: [(&str, &[&str]); 3] = [
+    ("recorder.wasm", &[]),
+    ("recorder-stacks.wasm", &["--features", "waspect-recorder-wasm/stacks"]),
+    ("recorder-profile.wasm", &["--features", "waspect-recorder-wasm/stacks,waspect-recorder-wasm/profile"]),
+];
 
 /// Compiles the recorder's modules into the package; their paths.
 pub fn recorders() -> Result<Vec<PathBuf>> {

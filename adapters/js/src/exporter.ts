@@ -1,11 +1,11 @@
-// Batches to an OTLP endpoint: a bounded queue, one request at a time, back-off, deadlines.
+// Batches to an endpoint: a bounded queue, one request at a time, back-off, deadlines.
 //
 // Nothing here ever throws into the host, rejects unseen, or makes anyone wait. Every batch ends as exported, dropped or, when the
 // page is gone before an answer came, unconfirmed: made is their sum.
 
 import type { Batch, Settings } from "./options.js";
 
-/** Spans and data points by what became of them. */
+/** Spans, data points and profiles by what became of them. */
 export interface Health {
   made: number;
   exported: number;
@@ -19,36 +19,34 @@ const BACK_OFF_MS = 500;
 const GZIP_BYTES_MIN = 1_024;
 /** Browsers let requests of this size in all outlive their page. */
 export const KEEPALIVE_BYTES_MAX = 60 << 10;
+/** Bytes in such requests: of every Exporter of the page. */
+let keptAlive = 0;
 
 export class Exporter {
   readonly #settings: Settings;
   #queue: Batch[] = [];
   #queueBytes = 0;
-  #keptAlive = 0;
   #working: Promise<void> | undefined;
   #leaving = false;
   #compressing: Batch | undefined;
-  readonly #health: Health = { made: 0, exported: 0, dropped: 0, unconfirmed: 0 };
-  #failing = false;
+  readonly #health: Health;
 
-  constructor(settings: Settings) {
+  /** `health` is added to: several may have one. */
+  constructor(settings: Settings, health: Health) {
     this.#settings = settings;
+    this.#health = health;
   }
 
-  get health(): Health {
-    return { ...this.#health, unconfirmed: this.#health.made - this.#health.exported - this.#health.dropped };
+  /** Something waits, or is on its way. */
+  get working(): boolean {
+    return this.#working !== undefined;
   }
 
-  /** True when the last attempt failed: nobody should wait for the next. */
-  get failing(): boolean {
-    return this.#failing;
-  }
-
-  /** Takes a batch; drops it, counted, when too much waits. */
+  /** Takes a batch; drops it, counted, when too much waits, or there is nowhere to send it. */
   send(batch: Batch): void {
     this.#health.made += batch.items;
     if (this.#settings.sink !== undefined && this.#delivered(batch, this.#settings.sink)) return;
-    if (this.#queueBytes + batch.bytes.length > QUEUE_BYTES_MAX) {
+    if (this.#settings.urls[batch.signal] === undefined || this.#queueBytes + batch.bytes.length > QUEUE_BYTES_MAX) {
       this.#health.dropped += batch.items;
     } else {
       this.#queue.push(batch);
@@ -109,7 +107,6 @@ export class Exporter {
   async #insist(batch: Batch): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await this.#attempt(batch, false);
-      this.#failing = answer === "retry";
       if (answer !== "retry") return answer === "exported";
       // While others wait, one that nobody takes is not worth it.
       if (attempt >= ATTEMPTS_MAX) return false;
@@ -126,22 +123,20 @@ export class Exporter {
   }
 
   async #attempt(batch: Batch, leaving: boolean): Promise<"exported" | "refused" | "retry"> {
-    const { urls, headers, timeoutMs } = this.#settings;
+    const { headers, profileHeaders, timeoutMs } = this.#settings;
     const small = batch.bytes.length;
-    const keepalive = this.#keptAlive + small <= KEEPALIVE_BYTES_MAX;
-    if (keepalive) this.#keptAlive += small;
+    const keepalive = keptAlive + small <= KEEPALIVE_BYTES_MAX;
+    if (keepalive) keptAlive += small;
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), timeoutMs);
     (timer as { unref?: () => void }).unref?.();
     try {
       const gzip = !leaving && batch.bytes.length >= GZIP_BYTES_MIN && typeof CompressionStream === "function";
-      // In the URL: a header of our own would be refused by every endpoint that was not told of it (CORS).
-      const url = `${urls[batch.signal]}${urls[batch.signal].includes("?") ? "&" : "?"}waspect.batch=${batch.id}`;
-      const response = await fetch(url, {
+      const response = await fetch(this.#url(batch), {
         method: "POST",
         keepalive,
         signal: abort.signal,
-        headers: { ...headers, "content-type": "application/x-protobuf", ...(gzip ? { "content-encoding": "gzip" } : {}) },
+        headers: { ...(batch.signal === "profiles" ? profileHeaders : headers), "content-type": "application/x-protobuf", ...(gzip ? { "content-encoding": "gzip" } : {}) },
         body: gzip ? await this.#compress(batch) : batch.bytes,
       });
       await response.arrayBuffer();
@@ -151,8 +146,20 @@ export class Exporter {
       return "retry";
     } finally {
       clearTimeout(timer);
-      if (keepalive) this.#keptAlive -= small;
+      if (keepalive) keptAlive -= small;
     }
+  }
+
+  /** What is told of a batch is in the URL: a header of our own would be refused by every endpoint that was not told of it (CORS). */
+  #url({ signal, id, from, to, build }: Batch): string {
+    const { urls, attributes } = this.#settings;
+    const url = urls[signal]!;
+    let about = url.includes("?") ? "&" : "?";
+    if (signal === "profiles") {
+      const text = encodeURIComponent;
+      about += `service=${text(attributes["service.name"]!)}${build ? `&build=${text(build)}` : ""}&start=${from}&end=${to}&`;
+    }
+    return `${url}${about}waspect.batch=${id}`;
   }
 
   async #compress(batch: Batch): Promise<ArrayBuffer> {

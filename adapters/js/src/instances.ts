@@ -49,6 +49,8 @@ export function wrap<F extends (...values: never[]) => unknown>(original: F, wra
 
 export class Instances {
   readonly recorder: Recorder;
+  /** Build id (rule M5) of all that was instantiated; empty: there are several. */
+  build: string | undefined;
   readonly #scopes: Scopes;
   readonly #living = new Map<number, Living>();
   readonly #registry = new FinalizationRegistry<number>((base) => this.#end(base));
@@ -67,6 +69,8 @@ export class Instances {
     const { wasm } = this.recorder;
     const announce = (...numbers: number[]) => {
       const base = wasm.module!(...numbers);
+      const build = numbers.slice(1, 3).map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
+      this.build = (this.build ?? build) === build ? build : "";
       bases.push(base >>> 0);
       return base;
     };

@@ -2,11 +2,12 @@
 
 import { compile, lasting } from "#recorder";
 import { traceparent } from "./context.js";
-import { Exporter, type Health } from "./exporter.js";
+import type { Health } from "./exporter.js";
+import { Exporters } from "./exporters.js";
 import { unwrap, wrap } from "./instances.js";
 import { know, type Known } from "./modules.js";
 import { native, type Func } from "./native.js";
-import { isBatch, settle, type ObserverOptions, type Settings } from "./options.js";
+import { isBatch, kindOf, settle, type ObserverOptions, type Settings } from "./options.js";
 import { Recording, type Clock } from "./recording.js";
 import type { Scopes } from "./scope.js";
 
@@ -26,7 +27,7 @@ export class Observer {
   /** Settled when recorder.wasm is there: from then on `instance` works, too. */
   readonly ready: Promise<void>;
   readonly #settings: Settings;
-  readonly #exporter: Exporter;
+  readonly #exporters: Exporters;
   readonly #clock: Clock;
   readonly #recordings: Recording[] = [];
   #stacks: Promise<Recording> | undefined;
@@ -34,8 +35,8 @@ export class Observer {
   constructor(options: ObserverOptions = {}) {
     this.#settings = settle(options);
     this.#clock = options.clock ?? CLOCK;
-    this.#exporter = new Exporter(this.#settings);
-    const module: WebAssembly.Module | Promise<WebAssembly.Module> = options.recorder ?? compile(options.stacks ?? false);
+    this.#exporters = new Exporters(this.#settings);
+    const module: WebAssembly.Module | Promise<WebAssembly.Module> = options.recorder ?? compile(kindOf(this.#settings));
     if ("then" in module) {
       this.ready = (module as Promise<WebAssembly.Module>).then((module) => void this.#record(module));
       // Whoever waits for it is told; a page that does not must not be troubled.
@@ -132,16 +133,25 @@ export class Observer {
     return recording.recorder.wasm;
   }
 
+  /** pprof of everything so far: wall time, calls, bytes allocated and live, by stack. Wants the option `profile`. */
+  profile(): Uint8Array<ArrayBuffer> {
+    const recording = this.#recordings.find(({ recorder }) => recorder.hasProfile);
+    if (recording === undefined) {
+      throw new Error("there is no profile: set the option `profile`, and `await observer.ready`");
+    }
+    return recording.profile();
+  }
+
   /** Sends what there is; settled when that was tried. Never rejects. */
   async flush(): Promise<Health> {
     const flush = () => this.#recordings.forEach((recording) => recording.flush());
     if (lasting) {
       flush();
-      await this.#exporter.drained();
+      await this.#exporters.drained();
     } else {
-      await this.#exporter.hurry(flush);
+      await this.#exporters.hurry(flush);
     }
-    return this.#exporter.health;
+    return this.#exporters.health;
   }
 
   /** Sends what an Observer of another thread hands over, which has the other end as its option `port`: a channel's end, or a worker. */
@@ -155,7 +165,7 @@ export class Observer {
   /** Takes a message of a port; false when it is not one of ours. */
   take(message: unknown): boolean {
     const batch = (message as { waspect?: unknown } | null)?.waspect;
-    if (isBatch(batch)) this.#exporter.send(batch);
+    if (isBatch(batch)) this.#exporters.send(batch);
     return batch !== undefined;
   }
 
@@ -166,11 +176,11 @@ export class Observer {
 
   /** What became of spans and data points so far. */
   health(): Health {
-    return this.#exporter.health;
+    return this.#exporters.health;
   }
 
   #record(module: WebAssembly.Module): Recording {
-    const recording = new Recording(module, this.#settings, this.#exporter, this.#clock, () => this.#innermost());
+    const recording = new Recording(module, this.#settings, this.#exporters, this.#clock, () => this.#innermost());
     this.#recordings.push(recording);
     return recording;
   }
@@ -195,7 +205,7 @@ export class Observer {
 
   /** The recording for a module: the first that does, or one more. */
   async #recording(known: Known, imports?: WebAssembly.Imports): Promise<Recording> {
-    return this.#found(known, imports) ?? (this.#stacks ??= Promise.resolve(compile(true)).then((module) => this.#record(module)));
+    return this.#found(known, imports) ?? (this.#stacks ??= Promise.resolve(compile("stacks")).then((module) => this.#record(module)));
   }
 }
 

@@ -1,7 +1,8 @@
 // What happens once in a while: gates follow the governor, batches are made and sent.
 
 import { lasting, onExit } from "#recorder";
-import { KEEPALIVE_BYTES_MAX, type Exporter } from "./exporter.js";
+import { KEEPALIVE_BYTES_MAX } from "./exporter.js";
+import type { Exporters } from "./exporters.js";
 import type { Instances } from "./instances.js";
 import type { Settings } from "./options.js";
 import type { Recorder } from "./recorder.js";
@@ -19,6 +20,9 @@ export class Pump {
   #dueAt = Infinity;
   #spansAt: number;
   #metricsAt: number;
+  #profilesAt: number;
+  /** When the next profile begins, in microseconds since 1970. */
+  #profileFrom = 0;
   /** How many scopes had begun when the host said that it may be gone. */
   #leftAt = 0;
 
@@ -27,10 +31,11 @@ export class Pump {
     readonly recorder: Recorder,
     readonly scopes: Scopes,
     readonly instances: Instances,
-    readonly exporter: Exporter,
+    readonly exporters: Exporters,
     readonly clock: { now(): number; unix(): number },
   ) {
-    this.#spansAt = this.#metricsAt = clock.now();
+    this.#spansAt = this.#metricsAt = this.#profilesAt = clock.now();
+    this.#profileFrom = this.#microseconds();
   }
 
   /** Begins with the first instance: a page without one is left alone. */
@@ -60,6 +65,13 @@ export class Pump {
     this.instances.gate();
     this.#spans();
     this.#metrics();
+    this.#profiles();
+  }
+
+  /** pprof of everything so far. */
+  profile(): Uint8Array<ArrayBuffer> {
+    this.#merge();
+    return this.recorder.profile();
   }
 
   #tick(): void {
@@ -69,13 +81,15 @@ export class Pump {
     this.instances.gate();
     if (now - this.#spansAt >= this.settings.spansEveryMs) this.#spans();
     if (now - this.#metricsAt >= this.settings.metricsEveryMs) this.#metrics();
+    // While one is on its way, what is done gathers for the next.
+    if (now - this.#profilesAt >= this.settings.profilesEveryMs && !this.exporters.profiling) this.#profiles();
   }
 
   /** The page may be gone after this, or the process: once for what is new. Sending it makes a process ask again. */
   #leave(): void {
     if (this.scopes.begun === this.#leftAt) return;
     this.#leftAt = this.scopes.begun;
-    if (typeof document === "object") void this.exporter.hurry(() => this.flush());
+    if (typeof document === "object") void this.exporters.hurry(() => this.flush());
     else this.flush();
   }
 
@@ -84,6 +98,7 @@ export class Pump {
     recorder.wasm.tick!();
     this.#spans(recorder);
     this.#metrics(recorder);
+    this.#profiles(recorder);
   }
 
   #merge(): void {
@@ -94,13 +109,28 @@ export class Pump {
   #spans(recorder = this.recorder): void {
     this.#spansAt = this.clock.now();
     for (let batch = recorder.traces(SPANS_BYTES_MAX); batch; batch = recorder.traces(SPANS_BYTES_MAX)) {
-      this.exporter.send(batch);
+      this.exporters.send(batch);
     }
   }
 
   #metrics(recorder = this.recorder): void {
     this.#metricsAt = this.clock.now();
     const batch = recorder.metrics(this.clock.unix());
-    if (batch !== undefined) this.exporter.send(batch);
+    if (batch !== undefined) this.exporters.send(batch);
+  }
+
+  #profiles(recorder = this.recorder): void {
+    this.#profilesAt = this.clock.now();
+    const { profile, sink, urls } = this.settings;
+    if (!profile || !recorder.hasProfile || (sink ?? urls.profiles) === undefined) return;
+    const [from, to] = [this.#profileFrom, this.#microseconds()];
+    if (recorder === this.recorder) this.#profileFrom = to;
+    const batch = recorder.profileSince(from, to, this.instances.build);
+    if (batch !== undefined) this.exporters.send(batch);
+  }
+
+  /** Since 1970. The calendar may be put back meanwhile: nothing ends before it began. */
+  #microseconds(): number {
+    return Math.max(this.#profileFrom, Math.floor(this.clock.unix() * 1_000));
   }
 }

@@ -125,6 +125,22 @@ export class Recorder {
     return this.#batch("metrics", this.#call("metrics", unixMs));
   }
 
+  /** Whether calls are told apart by their callers: recorder-profile.wasm. */
+  get hasProfile(): boolean {
+    return "profile" in this.wasm;
+  }
+
+  /** pprof of everything so far. */
+  profile(): Uint8Array<ArrayBuffer> {
+    return this.#read(this.#call("profile", 0));
+  }
+
+  /** pprof of what was done since the last one of these; `from` and `to`: microseconds since 1970. */
+  profileSince(from: number, to: number, build?: string): Batch | undefined {
+    const batch = this.#batch("profiles", this.#call("profile", 1));
+    return batch && { ...batch, from, to, build };
+  }
+
   #seed(): void {
     const entropy = randomness();
     if (entropy === undefined) return;

@@ -1,6 +1,6 @@
 // A recorder with what belongs to it. One serves all modules, as a rule: see `Observer`.
 
-import type { Exporter } from "./exporter.js";
+import type { Exporters } from "./exporters.js";
 import { Instances } from "./instances.js";
 import type { Known } from "./modules.js";
 import { native } from "./native.js";
@@ -23,7 +23,7 @@ export class Recording {
   readonly #module: WebAssembly.Module;
   readonly #manifests = new WeakSet<Known>();
 
-  constructor(module: WebAssembly.Module, settings: Settings, exporter: Exporter, clock: Clock, innermost: () => Scopes | undefined) {
+  constructor(module: WebAssembly.Module, settings: Settings, exporters: Exporters, clock: Clock, innermost: () => Scopes | undefined) {
     this.#module = module;
     this.scopes = new Scopes(() => clock.unix(), innermost);
     // Who hands batches over may never come to a timer: each look at the clock is an occasion.
@@ -33,7 +33,7 @@ export class Recording {
     this.recorder.configure(settings, clock.unix());
     this.scopes.recorder = this.recorder;
     this.#instances = new Instances(this.scopes, this.recorder);
-    this.#pump = new Pump(settings, this.recorder, this.scopes, this.#instances, exporter, clock);
+    this.#pump = new Pump(settings, this.recorder, this.scopes, this.#instances, exporters, clock);
   }
 
   /** As `new WebAssembly.Instance`. */
@@ -64,6 +64,10 @@ export class Recording {
 
   flush(): void {
     this.#pump!.flush();
+  }
+
+  profile(): Uint8Array<ArrayBuffer> {
+    return this.#pump!.profile();
   }
 
   #begin(known: Known): number[] {

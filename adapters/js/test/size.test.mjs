@@ -9,8 +9,8 @@ import { gzipSync } from "node:zlib";
 import { bundle } from "./bundle.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
-const ADAPTER_MAX = 7_850;
-const ALL_MAX = 41_050;
+const ADAPTER_MAX = 8_480;
+const ALL_MAX = 41_690;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = (name) => bundle(`export * from "./dist/${name}";`, root);

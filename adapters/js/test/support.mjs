@@ -61,6 +61,7 @@ export function observe(options = {}) {
 export function decode(batches) {
   const [spans, points] = [[], {}];
   for (const { signal, bytes } of batches) {
+    if (signal === "profiles") continue;
     const request = JSON.parse(run(OTLP_JSON, [signal], bytes));
     for (const scope of (request.resourceSpans ?? request.resourceMetrics).flatMap((one) => one.scopeSpans ?? one.scopeMetrics)) {
       spans.push(...(scope.spans ?? []));

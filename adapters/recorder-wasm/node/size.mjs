@@ -1,6 +1,6 @@
 // The recorder's modules are small, and need only what every engine has.
 //
-//   node adapters/recorder-wasm/node/size.mjs RECORDER.wasm RECORDER-STACKS.wasm
+//   node adapters/recorder-wasm/node/size.mjs RECORDER.wasm RECORDER-STACKS.wasm RECORDER-PROFILE.wasm
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
-const GZIPPED_MAX = { "recorder.wasm": 33_250, "recorder-stacks.wasm": 39_800 };
+const GZIPPED_MAX = { "recorder.wasm": 33_250, "recorder-stacks.wasm": 39_800, "recorder-profile.wasm": 49_100 };
 
 for (const path of process.argv.slice(2)) {
   const [name, bytes] = [basename(path), readFileSync(path)];
@@ -23,4 +23,4 @@ for (const path of process.argv.slice(2)) {
     assert.equal(WebAssembly.Module.customSections(module, section).length, 0, section);
   }
 }
-console.log("2 of 2 cases pass");
+console.log("3 of 3 cases pass");

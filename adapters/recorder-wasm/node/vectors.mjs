@@ -1,6 +1,6 @@
 // The conformance vectors (spec/vectors), run by recorder.wasm in Node: the second host of the same rules.
 //
-//   node adapters/recorder-wasm/node/vectors.mjs RECORDER.wasm RECORDER-STACKS.wasm
+//   node adapters/recorder-wasm/node/vectors.mjs RECORDER.wasm RECORDER-STACKS.wasm RECORDER-PROFILE.wasm
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -13,13 +13,14 @@ const BUILD = 0x0123456789abcdefn;
 const HOST_SPAN = Buffer.alloc(8, 9);
 
 const folder = new URL("../../../spec/vectors/", import.meta.url);
-/** What only the second one has. */
+/** What the first one has not got. */
 const STACKS = ["lane", "enter_or_resume", "exit_or_suspend"];
 
-const [plain, stacks] = process.argv.slice(2);
+const recorders = process.argv.slice(2);
+const [plain] = recorders;
 let cases = 0;
 const failures = [];
-for (const path of [plain, stacks]) {
+for (const path of recorders) {
   for (const file of readdirSync(folder).filter((name) => name.endsWith(".json")).sort()) {
     for (const vector of JSON.parse(readFileSync(new URL(file, folder)))) await count(path, file, vector);
   }

@@ -9,6 +9,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use waspect_abi::Manifest;
+#[cfg(feature = "profile")]
+use waspect_recorder::Batch;
 use waspect_recorder::{Aggregator, Interrupt, Outcome, Parent, Recorder, Resource, Temporality, Value};
 
 use crate::state::{nanoseconds, now, with};
@@ -288,6 +290,21 @@ extern "C" fn metrics(wall_unix_ms: f64) -> u32 {
     with(|state| {
         let batch = state.aggregator.as_mut().map(|aggregator| aggregator.metrics(nanoseconds(wall_unix_ms)));
         state.give(batch)
+    })
+}
+
+/// After a [`tick`], pprof of what was recorded, and its length: with `piece` 0 of everything, with 1 of what came since the last piece, or none.
+#[cfg(feature = "profile")]
+#[unsafe(no_mangle)]
+extern "C" fn profile(piece: u32) -> u32 {
+    with(|state| {
+        let mut profile = state.aggregator.as_ref().map(Aggregator::profile).unwrap_or_default();
+        if piece != 0 {
+            let since = profile.since(state.told.get_or_insert_default());
+            state.told = Some(core::mem::replace(&mut profile, since));
+        }
+        let some = piece == 0 || !profile.is_empty();
+        state.give(some.then(|| Batch { bytes: profile.pprof(), items: 1 }))
     })
 }
 

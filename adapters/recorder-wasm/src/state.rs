@@ -14,6 +14,9 @@ pub(crate) struct State {
     pub(crate) buffer: Vec<u8>,
     /// Spans or data points in the request that was taken last.
     pub(crate) items: u32,
+    /// The profile as it was when a piece of it was taken last.
+    #[cfg(feature = "profile")]
+    pub(crate) told: Option<waspect_recorder::Profile>,
 }
 
 impl State {
@@ -38,6 +41,8 @@ static STATE: Cell = Cell(core::cell::UnsafeCell::new(State {
     aggregator: None,
     buffer: Vec::new(),
     items: 0,
+    #[cfg(feature = "profile")]
+    told: None,
 }));
 
 /// Runs `f` on the state.

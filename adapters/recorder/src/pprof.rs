@@ -23,20 +23,23 @@ impl Profile {
             kind("wall", "nanoseconds"),
         ];
         let mut message = Pprof { sample_type, default_sample_type: strings.place("wall"), ..Pprof::default() };
-        for (at, function) in self.functions.iter().enumerate() {
+        let mut stands = vec![false; self.functions.len()];
+        for (at, node) in self.nodes.iter().enumerate() {
+            let figures = &node.figures;
+            let value = [figures.calls as i64, figures.allocated as i64, figures.live, figures.own as i64];
+            if value != [0; 4] {
+                self.stack_places(at).for_each(|function| stands[function as usize] = true);
+                let location_id = self.stack_places(at).map(|function| u64::from(function) + 1).collect();
+                message.sample.push(Sample { location_id, value: value.to_vec(), label: Vec::new() });
+            }
+        }
+        // A piece of a profile is about few of the functions that were ever met.
+        for (at, function) in self.functions.iter().enumerate().filter(|(at, _)| stands[*at]) {
             let (id, name) = (at as u64 + 1, strings.place(&function.name));
             let filename = strings.place(&function.file);
             message.function.push(Function { id, name, system_name: name, filename, start_line: function.line.into() });
             let line = vec![Line { function_id: id, line: function.line.into(), column: 0 }];
             message.location.push(Location { id, line, ..Location::default() });
-        }
-        for (at, node) in self.nodes.iter().enumerate() {
-            let figures = &node.figures;
-            let value = [figures.calls as i64, figures.allocated as i64, figures.live, figures.own as i64];
-            if value != [0; 4] {
-                let location_id = self.stack_places(at).map(|function| u64::from(function) + 1).collect();
-                message.sample.push(Sample { location_id, value: value.to_vec(), label: Vec::new() });
-            }
         }
         message.string_table = strings.table();
         message.encode_to_vec()

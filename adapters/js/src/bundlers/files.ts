@@ -14,7 +14,7 @@ export interface PluginOptions extends Omit<InstrumentOptions, "debug" | "manife
 }
 
 /** Modules of this package: to observe the recorder would never end. */
-const OURS = ["recorder.wasm", "recorder-stacks.wasm", "instrumenter.wasm"].map((name) => new URL(`../../${name}`, import.meta.url));
+const OURS = ["recorder.wasm", "recorder-stacks.wasm", "recorder-profile.wasm", "instrumenter.wasm"].map((name) => new URL(`../../${name}`, import.meta.url));
 
 /** An instrumented module, or the bytes as they were. */
 export interface Observable {

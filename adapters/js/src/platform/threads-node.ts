@@ -4,14 +4,14 @@
 // that waits in Wasm would not. What it has recorded by the time it ends, or is ended, is in its recorder's memory; that memory is
 // shared, and whoever started the worker takes the rest out of it.
 
-import { readFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import threads, { BroadcastChannel, getEnvironmentData, receiveMessageOnPort, setEnvironmentData } from "node:worker_threads";
 import type { WorkerOptions } from "node:worker_threads";
 import { hex, random } from "../encode.js";
 import type { Observer } from "../observer.js";
-import type { ObserverOptions } from "../options.js";
+import { kindOf, settle, type ObserverOptions } from "../options.js";
 import { withSharedMemory } from "../shared.js";
+import { read } from "./node.js";
 
 /** What a worker is given. */
 interface Inheritance {
@@ -32,7 +32,7 @@ const BEGUN = 1;
 const TAKEN = 2;
 
 const runs = { here: process.versions.bun === undefined && process.versions.deno === undefined };
-const compiled = () => withSharedMemory(readFileSync(new URL("../../recorder-stacks.wasm", import.meta.url)), PAGES_MAX);
+const compiled = (options: ObserverOptions) => withSharedMemory(read(kindOf(settle(options))), PAGES_MAX);
 const mine = runs.here ? (getEnvironmentData(KEY) as Inheritance | undefined) : undefined;
 const origin = mine?.origin ?? performance.timeOrigin;
 const clock = {
@@ -48,7 +48,7 @@ export function inherited(): ObserverOptions {
   const state = new Uint8Array(mine.memory.buffer);
   state[0] = BEGUN;
   const port = { postMessage: (message: unknown) => void (state[0] === BEGUN && channel.postMessage(message)) };
-  return { ...mine.options, port, clock, memory: mine.memory, recorder: new WebAssembly.Module(compiled().bytes) };
+  return { ...mine.options, port, clock, memory: mine.memory, recorder: new WebAssembly.Module(compiled(mine.options).bytes) };
 }
 
 /** Sees to the threads that this one starts. */
@@ -58,7 +58,7 @@ export function reach(observer: Observer, options: ObserverOptions): void {
   const received = mine === undefined ? new BroadcastChannel(channel) : undefined;
   received?.unref();
   if (received !== undefined) observer.receive(received as unknown as EventTarget);
-  const { bytes: _, pages } = compiled();
+  const { bytes: _, pages } = compiled(options);
   const alive = new Set<WebAssembly.Memory>();
 
   const take = (memory: WebAssembly.Memory) => {

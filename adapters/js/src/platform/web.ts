@@ -1,8 +1,14 @@
 // Browsers and workers: the recorder is fetched from beside the package; bundlers know this form and take the files along.
 
-export async function compile(stacks: boolean): Promise<WebAssembly.Module> {
-  const [plain, full] = [new URL("../../recorder.wasm", import.meta.url), new URL("../../recorder-stacks.wasm", import.meta.url)];
-  const response = await fetch(stacks ? full : plain);
+import type { Kind } from "../options.js";
+
+export async function compile(kind: Kind): Promise<WebAssembly.Module> {
+  const urls = {
+    plain: new URL("../../recorder.wasm", import.meta.url),
+    stacks: new URL("../../recorder-stacks.wasm", import.meta.url),
+    profile: new URL("../../recorder-profile.wasm", import.meta.url),
+  };
+  const response = await fetch(urls[kind]);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
