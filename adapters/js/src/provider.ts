@@ -3,6 +3,7 @@
 // What OpenTelemetry's API cannot carry: ids of spans are the provider's (so `observer.traceparent()` names none of them), the resource is
 // the provider's, and so is the decision to sample. Metrics are not its business.
 
+import { attributes, type Attributes } from "./attributes.js";
 import type { SpanContext } from "./context.js";
 import { hex } from "./encode.js";
 import type { Batch } from "./options.js";
@@ -22,7 +23,6 @@ interface Span {
   end(time: Time): void;
 }
 
-type Attributes = Record<string, string | number | boolean | (string | number)[]>;
 /** Seconds since 1970, and nanoseconds. */
 type Time = [number, number];
 
@@ -95,15 +95,4 @@ class Context {
 
 function time(nanoseconds: bigint): Time {
   return [Number(nanoseconds / 1_000_000_000n), Number(nanoseconds % 1_000_000_000n)];
-}
-
-function attributes(entries: Fields[]): Attributes {
-  return Object.fromEntries(entries.map((entry) => [entry.text(1), value(entry.messages(2)[0])]));
-}
-
-function value(any: Fields | undefined): Attributes[string] {
-  if (any === undefined || any.has(1)) return any?.text(1) ?? "";
-  if (any.has(2)) return any.number(2) === 1n;
-  if (any.has(3)) return Number(BigInt.asIntN(64, any.number(3)));
-  return any.messages(5).flatMap((list) => list.messages(1).map((one) => value(one) as string | number));
 }
