@@ -83,8 +83,10 @@ pub mod attribute {
     pub const PROCESS_EXIT_CODE: &str = "process.exit.code";
     /// The module's own name, from its name section. Type: string. (development)
     pub const WASM_MODULE_NAME: &str = "wasm.module.name";
-    /// First 8 bytes of the SHA-256 of the original module, in hex. On module metrics and `wasm.module.info` only. Type: string. (development)
+    /// First 8 bytes of the SHA-256 of the original module, in hex. On module metrics and `wasm.module.info`, and with `func[N]`: of which module N is. Type: string. (development)
     pub const WASM_MODULE_BUILD_ID: &str = "wasm.module.build_id";
+    /// The N of a `func[N]` that a collector named by a manifest: with the build id, which function it is. Type: int. (development)
+    pub const WASM_FUNCTION_INDEX: &str = "wasm.function.index";
     /// `guest`: defined in the module; `import`: a host call. Type: string. (development)
     pub const WASM_FUNCTION_KIND: &str = "wasm.function.kind";
     /// Bytes that were allocated during the call. Type: int. (development)

@@ -19,6 +19,8 @@ use crate::USER_AGENT;
 pub struct Piece {
     /// A `Profile` message of pprof.
     pub pprof: Vec<u8>,
+    /// The build that it is of; empty: of several, or not known.
+    pub build: String,
     /// When it begins, in us since 1970.
     pub start_us: u64,
     /// When it ends.
@@ -135,8 +137,14 @@ impl<F: FnMut() -> Option<Piece>> Pusher<F> {
     fn url(&self, Push { piece, batch }: &Push) -> Result<http::Uri, String> {
         let url = self.endpoint.url.to_string();
         let and = if url.contains('?') { '&' } else { '?' };
-        let (service, Piece { start_us, end_us, .. }) = (utf8_percent_encode(&self.service, NON_ALPHANUMERIC), piece);
-        let url = format!("{url}{and}service={service}&start={start_us}&end={end_us}&waspect.batch={batch:032x}");
+        let (service, Piece { start_us, end_us, build, .. }) =
+            (utf8_percent_encode(&self.service, NON_ALPHANUMERIC), piece);
+        let build = match &**build {
+            "" => String::new(),
+            build => format!("&build={}", utf8_percent_encode(build, NON_ALPHANUMERIC)),
+        };
+        let url =
+            format!("{url}{and}service={service}{build}&start={start_us}&end={end_us}&waspect.batch={batch:032x}");
         url.parse().map_err(|error| format!("{url}: {error}"))
     }
 }
@@ -177,15 +185,20 @@ mod tests {
         let mut number = 0;
         let take = move || {
             number += 1;
-            let piece = Piece { pprof: vec![number], start_us: number.into(), end_us: u64::from(number) + 1 };
+            let build = if number == 1 { "00ff".to_owned() } else { String::new() };
+            let piece = Piece { pprof: vec![number], build, start_us: number.into(), end_us: u64::from(number) + 1 };
             (number <= 3).then_some(piece)
         };
         let push = ProfilePush::start(endpoint, "a shop".into(), Duration::from_millis(1), take).unwrap();
         let answers = ["503 Busy", "204 No Content", "400 Bad Request", "204 No Content"];
         let asked = answers.map(|status| answer(&listener, status));
         assert_eq!(asked.each_ref().map(|(_, body)| *body), [1, 1, 2, 3]);
-        assert!(asked[0].0.starts_with("POST /api/pprof?service=a%20shop&start=1&end=2&waspect.batch="), "{asked:?}");
+        assert!(
+            asked[0].0.starts_with("POST /api/pprof?service=a%20shop&build=00ff&start=1&end=2&waspect.batch="),
+            "{asked:?}"
+        );
         assert_eq!(asked[0].0, asked[1].0);
+        assert!(!asked[2].0.contains("build"), "{asked:?}");
         let health = push.shutdown(Instant::now() + Duration::from_secs(30));
         assert_eq!(health, Some(ProfileHealth { sent: 2, dropped: 1 }));
     }

@@ -84,6 +84,8 @@ pub(crate) struct MergedNode {
 pub(crate) struct MergedError {
     pub(crate) code: String,
     pub(crate) function: String,
+    /// See `catalog::Function::build`.
+    pub(crate) build: String,
     pub(crate) count: u64,
     pub(crate) told: u64,
     pub(crate) message: String,
@@ -227,17 +229,22 @@ impl Aggregator {
 
     fn merge_errors(&mut self, delta: &Delta, places: &[u32]) {
         for error in &delta.errors {
-            let function = match error.function {
-                NONE => "",
-                function => self.catalog.name(places[function as usize]),
+            let (function, build) = match error.function {
+                NONE => ("", ""),
+                function => {
+                    let place = places[function as usize];
+                    (self.catalog.name(place), self.catalog.build(place))
+                }
             };
-            let same = |known: &MergedError| known.code == error.code && known.function == function;
+            let same =
+                |known: &MergedError| known.code == error.code && known.function == function && known.build == build;
             match self.errors.iter().position(same) {
                 Some(at) => self.errors[at].count = self.errors[at].count.saturating_add(error.count),
                 None if self.errors.len() >= ERRORS_MAX => self.drops.add(DropReason::Error, error.count),
                 None => self.errors.push(MergedError {
                     code: error.code.clone(),
                     function: function.to_owned(),
+                    build: build.to_owned(),
                     count: error.count,
                     told: 0,
                     message: error.message.clone(),

@@ -58,6 +58,8 @@ pub(crate) struct Function {
     pub(crate) module: u32,
     pub(crate) index: u32,
     pub(crate) name: String,
+    /// The build id of a function that nothing names: without it nobody could name it later.
+    pub(crate) build: String,
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) import: bool,
@@ -156,6 +158,11 @@ impl Catalog {
         &self.functions[function as usize].name
     }
 
+    /// The build id of a function that nothing names; empty: it has a name.
+    pub(crate) fn build(&self, function: u32) -> &str {
+        &self.functions[function as usize].build
+    }
+
     pub(crate) fn named(&self, function: u32) -> &Named {
         &self.functions[function as usize].named
     }
@@ -204,8 +211,10 @@ impl Function {
     /// Takes names from the manifest, where there is one.
     fn describe(&mut self, module: &Module) {
         let manifest = module.manifest.as_ref();
+        let mut is_named = false;
         match manifest.and_then(|manifest| Some((manifest, manifest.function(self.index)?))) {
             Some((manifest, entry)) => {
+                is_named = !entry.name.is_empty();
                 self.name = entry.display_name().into_owned();
                 self.file = manifest.file(entry).to_owned();
                 self.line = entry.line;
@@ -213,6 +222,7 @@ impl Function {
             }
             None => self.name = manifest::unnamed("func", self.index),
         }
-        self.named = Named::new(&self.name, &module.name, &self.file, self.line);
+        self.build = if is_named { String::new() } else { module.build.hex() };
+        self.named = Named::new(&self.name, &module.name, &self.file, self.line, &self.build);
     }
 }

@@ -126,7 +126,8 @@ impl Aggregator {
         for error in &mut self.errors {
             let attributes = Attributes::default()
                 .text(attribute::ERROR_TYPE, &error.code)
-                .text(attribute::CODE_FUNCTION_NAME, &error.function);
+                .text(attribute::CODE_FUNCTION_NAME, &error.function)
+                .text(attribute::WASM_MODULE_BUILD_ID, &error.build);
             out.number(&mut points, &metric, &attributes, error.count, error.told);
             error.told = error.count;
         }

@@ -7,12 +7,13 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use prost::Message;
-use waspect_abi::pprof::{Function, Line, Location, Profile as Pprof, Sample, ValueType};
+use waspect_abi::pprof::{Function, Line, Location, Mapping, Profile as Pprof, Sample, ValueType};
 
 use crate::profile::Profile;
 
 impl Profile {
     /// An uncompressed pprof `Profile` message: calls, wall time, allocated and live bytes. Readers take it plain or gzipped.
+    /// Each module is a mapping, so that a function which nothing names (`func[N]`) can be named by who has its manifest.
     pub fn pprof(&self) -> Vec<u8> {
         let mut strings = Strings::default();
         let mut kind = |name: &str, unit: &str| ValueType { kind: strings.place(name), unit: strings.place(unit) };
@@ -34,12 +35,23 @@ impl Profile {
             }
         }
         // A piece of a profile is about few of the functions that were ever met.
-        for (at, function) in self.functions.iter().enumerate().filter(|(at, _)| stands[*at]) {
+        let standing = || self.functions.iter().enumerate().filter(|(at, _)| stands[*at]);
+        for (at, module) in self.modules.iter().enumerate() {
+            if standing().all(|(_, function)| function.module != Some(at as u32)) {
+                continue;
+            }
+            let (filename, build_id) = (strings.place(&module.name), strings.place(&module.build.hex()));
+            let id = at as u64 + 1;
+            // What is named already, no reader is to look for in a binary.
+            message.mapping.push(Mapping { id, filename, build_id, has_functions: true, ..Mapping::default() });
+        }
+        for (at, function) in standing() {
             let (id, name) = (at as u64 + 1, strings.place(&function.name));
             let filename = strings.place(&function.file);
             message.function.push(Function { id, name, system_name: name, filename, start_line: function.line.into() });
             let line = vec![Line { function_id: id, line: function.line.into(), column: 0 }];
-            message.location.push(Location { id, line, ..Location::default() });
+            let mapping_id = function.module.map_or(0, |module| u64::from(module) + 1);
+            message.location.push(Location { id, mapping_id, line, ..Location::default() });
         }
         message.string_table = strings.table();
         message.encode_to_vec()

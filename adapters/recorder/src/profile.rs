@@ -6,6 +6,8 @@ use alloc::string::String;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use waspect_abi::BuildId;
+
 use crate::aggregator::MergedNode;
 use crate::catalog::Catalog;
 use crate::tree::{Figures, OVERFLOW};
@@ -16,14 +18,24 @@ const OVERFLOW_NAME: &str = "[overflow]";
 /// A call tree with its figures. Stacks are from the boundary down.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
+    pub(crate) modules: Vec<ProfileModule>,
     pub(crate) functions: Vec<ProfileFunction>,
     /// Parents stand before their children.
     pub(crate) nodes: Vec<ProfileNode>,
 }
 
+/// A module whose functions stand in stacks.
+#[derive(Clone, Debug)]
+pub(crate) struct ProfileModule {
+    pub(crate) name: String,
+    pub(crate) build: BuildId,
+}
+
 /// A function that stands in a stack.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProfileFunction {
+    /// Its module's place; none: it belongs to no module.
+    pub(crate) module: Option<u32>,
     pub(crate) name: String,
     pub(crate) file: String,
     pub(crate) line: u32,
@@ -35,6 +47,13 @@ pub(crate) struct ProfileNode {
     pub(crate) parent: Option<u32>,
     pub(crate) function: u32,
     pub(crate) figures: Figures,
+}
+
+impl ProfileNode {
+    fn is_empty(&self) -> bool {
+        let Figures { calls, own, allocated, live, .. } = self.figures;
+        (calls, own, allocated, live) == (0, 0, 0, 0)
+    }
 }
 
 /// What the length of a bar in a flame graph stands for.
@@ -66,6 +85,7 @@ impl Weight {
 impl Profile {
     pub(crate) fn new(tree: &[MergedNode], catalog: &Catalog) -> Profile {
         let functions = catalog.functions.iter().map(|function| ProfileFunction {
+            module: Some(function.module),
             name: function.name.clone(),
             file: function.file.clone(),
             line: function.line,
@@ -79,7 +99,9 @@ impl Profile {
             function: if at == OVERFLOW as usize { overflow } else { node.function },
             figures: node.figures,
         });
-        Profile { functions, nodes: nodes.collect() }
+        let modules = catalog.modules.iter();
+        let modules = modules.map(|module| ProfileModule { name: module.name.clone(), build: module.build });
+        Profile { modules: modules.collect(), functions, nodes: nodes.collect() }
     }
 
     /// What came since an earlier profile of the same aggregator. Live bytes are their change, and may be negative.
@@ -98,9 +120,15 @@ impl Profile {
 
     /// True where no stack has a figure.
     pub fn is_empty(&self) -> bool {
-        self.nodes.iter().all(|ProfileNode { figures, .. }| {
-            (figures.calls, figures.own, figures.allocated, figures.live) == (0, 0, 0, 0)
-        })
+        self.nodes.iter().all(ProfileNode::is_empty)
+    }
+
+    /// The build that all of it is of; none: there are several, or none.
+    pub fn build(&self) -> Option<BuildId> {
+        let nodes = self.nodes.iter().filter(|node| !node.is_empty());
+        let mut modules = nodes.filter_map(|node| self.functions[node.function as usize].module);
+        let first = modules.next()?;
+        modules.all(|module| module == first).then(|| self.modules[first as usize].build)
     }
 
     /// Folded stacks, a line each: `a;b;c 42`. Names are as they are, with `;` and line breaks replaced by `_`.
@@ -149,7 +177,7 @@ mod tests {
             function: 0,
             figures: Figures { calls, own: calls * 10, allocated: calls * 100, live },
         };
-        let profile = |nodes: &[ProfileNode]| Profile { functions: Vec::new(), nodes: nodes.to_vec() };
+        let profile = |nodes: &[ProfileNode]| Profile { nodes: nodes.to_vec(), ..Profile::default() };
         let first = profile(&[node(None, 0, 0), node(None, 2, 50)]);
         let second = profile(&[node(None, 0, 0), node(None, 5, 20), node(Some(1), 1, 7)]);
         let figures = |profile: &Profile| -> Vec<_> {

@@ -108,7 +108,8 @@ impl Exported {
             let attributes = Attributes::default()
                 .text(attribute::CODE_FUNCTION_NAME, &function.name)
                 .text(attribute::WASM_FUNCTION_KIND, kind)
-                .text(attribute::WASM_MODULE_NAME, module);
+                .text(attribute::WASM_MODULE_NAME, module)
+                .text(attribute::WASM_MODULE_BUILD_ID, &function.build);
             let series = self.place(attributes);
             self.series[series as usize].functions.push(place as u32);
         }

@@ -22,6 +22,7 @@ pub(crate) fn pieces(shared: &Arc<Shared>) -> impl FnMut() -> Option<Piece> + Se
         let end_us = clock::wall_unix_ns() / 1000;
         let start_us = std::mem::replace(&mut start_us, end_us).min(end_us);
         last = now;
-        Some(Piece { pprof: piece.pprof(), start_us, end_us })
+        let build = piece.build().map(|build| build.hex()).unwrap_or_default();
+        Some(Piece { pprof: piece.pprof(), build, start_us, end_us })
     }
 }

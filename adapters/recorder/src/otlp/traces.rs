@@ -19,8 +19,8 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    /// Name, kind and attributes of the code.
-    pub(crate) fn new(name: &str, module: &str, file: &str, line: u32) -> Named {
+    /// Name, kind and attributes of the code; the build id where nothing names the function.
+    pub(crate) fn new(name: &str, module: &str, file: &str, line: u32, build: &str) -> Named {
         let mut fields = Vec::new();
         wire::text(&mut fields, 5, name);
         wire::varint(&mut fields, 6, KIND_INTERNAL);
@@ -33,6 +33,9 @@ impl Named {
         }
         if !module.is_empty() {
             wire::text_attribute(&mut fields, 9, attribute::WASM_MODULE_NAME, module);
+        }
+        if !build.is_empty() {
+            wire::text_attribute(&mut fields, 9, attribute::WASM_MODULE_BUILD_ID, build);
         }
         Named { fields }
     }
