@@ -7,6 +7,7 @@ mod fetch;
 mod flamegraph;
 mod guest;
 mod input;
+mod manifest_file;
 mod names;
 mod observable;
 mod output;

@@ -10,7 +10,7 @@ use waspect_wasmtime::Observer;
 
 use crate::input::Input;
 use crate::selection::Selection;
-use crate::{facts, output};
+use crate::{facts, manifest_file, output};
 
 /// Instrumented bytes, and what is known of them.
 pub struct Observable {
@@ -80,18 +80,8 @@ impl Observable {
     }
 }
 
-/// The manifest of a module that was instrumented before: its own section, else the file beside it.
+/// The manifest of a module that was instrumented before, if it is to be had.
 fn existing_manifest(input: &Input, path: &Path) -> Result<Option<Manifest>> {
-    for payload in wasmparser::Parser::new(0).parse_all(&input.bytes) {
-        if let wasmparser::Payload::CustomSection(section) = payload?
-            && section.name() == waspect_abi::MANIFEST_SECTION
-        {
-            return Ok(Some(Manifest::decode_bytes(section.data()).with_context(|| format!("`{}`", input.name))?));
-        }
-    }
-    let sidecar = output::sidecar_of(path);
-    match std::fs::read(&sidecar) {
-        Ok(bytes) => Ok(Some(Manifest::decode_bytes(&bytes).with_context(|| format!("`{}`", sidecar.display()))?)),
-        Err(_) => Ok(None),
-    }
+    let file = manifest_file::of_module(&input.name, &input.bytes, path)?;
+    file.map(|file| Manifest::decode_bytes(&file.bytes).with_context(|| format!("`{}`", file.name))).transpose()
 }

@@ -65,7 +65,10 @@ fn it_ends_in_good_order_and_the_doctor_agrees() {
     assert_eq!((collector.wait().unwrap().code(), &*rest), (Some(0), "ending: SIGTERM\n"));
     let output = doctor(&[]);
     let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!((output.status.code(), &*said), (Some(0), "0 segments, 0 bytes\n0 records, 0 bytes\n0 damaged\n"));
+    assert_eq!(
+        (output.status.code(), &*said),
+        (Some(0), "0 segments, 0 bytes\n0 records, 0 bytes\n0 damaged\n0 manifests, 0 damaged\n")
+    );
     let output = doctor(&["--json"]);
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&said["records"], &said["damaged"]), (&0.into(), &0.into()), "{said}");
@@ -75,9 +78,12 @@ fn it_ends_in_good_order_and_the_doctor_agrees() {
 fn the_doctor_finds_damage_and_names_what_is_no_store() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("positions"), "garbage").unwrap();
+    std::fs::write(directory.path().join("manifest-0123456789abcdef"), "garbage").unwrap();
     let output = waspect(["collect", "doctor"]).arg(directory.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8(output.stdout).unwrap().contains("the file of positions is damaged"));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("the file of positions is damaged"), "{said}");
+    assert!(said.contains("0 manifests, 1 damaged: push these again"), "{said}");
     let output = waspect(["collect", "doctor", "/nowhere"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("`/nowhere` is no directory; give the one that storage.directory names"));

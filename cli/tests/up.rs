@@ -64,8 +64,12 @@ impl Drop for Up {
 
 /// Runs guest `cat` as that user.
 fn run(home: &Path, options: &[&str], variables: &[(&str, &str)]) -> Output {
+    run_file(home, &guest("cat"), options, variables)
+}
+
+fn run_file(home: &Path, file: &Path, options: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = waspect(["run", "--min-duration", "0us"]);
-    command.args(options).arg(guest("cat")).env("XDG_STATE_HOME", home).envs(variables.iter().copied());
+    command.args(options).arg(file).env("XDG_STATE_HOME", home).envs(variables.iter().copied());
     let output = with_input(&mut command, b"hello");
     assert!(output.status.success(), "{}", stderr(&output));
     output
@@ -92,6 +96,51 @@ fn what_runs_is_seen_without_a_setting() {
     assert!(told.contains("to http://127.0.0.1:9"), "{told}");
     let told = stderr(&run(home.path(), &["--no-otlp"], &[]));
     assert!(!told.contains("sent: "), "{told}");
+}
+
+#[test]
+fn names_that_never_shipped_come_by_a_manifest() {
+    let home = tempfile::tempdir().unwrap();
+    let module = home.path().join("cat.wasm");
+    let arguments = ["instrument", "--manifest", "sidecar", "--output"];
+    let instrumented = waspect(arguments).arg(&module).arg(guest("cat")).output().unwrap();
+    assert!(instrumented.status.success(), "{}", stderr(&instrumented));
+    // The names stay here, the module goes.
+    let sidecar = home.path().join("names");
+    std::fs::rename(home.path().join("cat.wasm.waspect"), &sidecar).unwrap();
+    let push = |file: &Path, to: &[&str]| {
+        let mut command = waspect(["manifest", "push"]);
+        command.arg(file).args(to).env("XDG_STATE_HOME", home.path()).output().unwrap()
+    };
+    let refused = push(&sidecar, &["--to", "http://127.0.0.1:9"]);
+    let why = stderr(&refused);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(why.contains("is `waspect up` or `waspect collect` running?"), "{why}");
+    let none = stderr(&push(&module, &[]));
+    assert!(none.contains("has no manifest, and there is none at `"), "{none}");
+    let other = stderr(&push(Path::new("/dev/null"), &[]));
+    assert!(other.contains("`/dev/null` is empty; give a sidecar"), "{other}");
+
+    let up = Up::start(home.path());
+    let told = stderr(&run_file(home.path(), &module, &[], &[]));
+    assert!(told.contains("functions have no names"), "{told}");
+    up.wait_for("/api/traces?service=cat", "\"func[");
+    assert!(!up.get("/api/traces?service=cat").contains("write_all"));
+    let pushed = push(&sidecar, &[]);
+    let said = String::from_utf8(pushed.stdout.clone()).unwrap();
+    assert!(pushed.status.success() && said.contains("functions of build "), "{said}{}", stderr(&pushed));
+    for path in ["/api/traces?service=cat", "/api/traces?service=cat&operation=write_all", "/metrics"] {
+        up.wait_for(path, "write_all");
+    }
+    up.wait_for("/api/services/cat/operations", "write_all");
+    // With the manifest in the module, and sent from there.
+    let embedded = home.path().join("again.wasm");
+    let again = waspect(["instrument", "--output"]).arg(&embedded).arg(guest("cat")).output().unwrap();
+    assert!(again.status.success(), "{}", stderr(&again));
+    let pushed = push(&embedded, &["--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&pushed.stdout).unwrap();
+    assert!(said[0]["functions"].as_u64() > Some(2) && said[0]["build"].is_string(), "{said}");
+    assert!(up.get("/api/manifests").contains(said[0]["build"].as_str().unwrap()));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod diff;
 mod inspect;
 mod instrument;
 mod man;
+mod manifest;
 mod plan;
 mod run;
 mod top;
@@ -29,6 +30,7 @@ pub enum Command {
     Verify(Box<verify::Verify>),
     Up(up::Up),
     Collect(collect::Collect),
+    Manifest(manifest::Manifest),
     Top(top::Top),
     Completions(completions::Completions),
     Man(man::Man),
@@ -46,6 +48,7 @@ impl Command {
             Command::Verify(command) => command.run(),
             Command::Up(command) => command.run(),
             Command::Collect(command) => command.run(),
+            Command::Manifest(command) => command.run(),
             Command::Top(command) => command.run(),
             Command::Completions(command) => command.run(),
             Command::Man(command) => command.run(),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use waspect_collector::canary::{self, Sent};
 
-use crate::fetch::Fetch;
+use crate::fetch::{BACK_END, Fetch};
 use crate::output;
 use crate::text::escape;
 
@@ -66,12 +66,12 @@ type Back = Result<Duration, String>;
 
 /// Asks for a trace until it is there.
 async fn read_back(url: &str, trace_id: &str) -> Result<Back> {
-    let fetch = Fetch::new(url, &format!("/api/v3/traces/{trace_id}"), "application/json")?;
+    let fetch = Fetch::new(BACK_END, url, &format!("/api/v3/traces/{trace_id}"))?;
     let start = Instant::now();
     loop {
-        match fetch.get().await {
+        match fetch.get("application/json").await {
             Ok(_) => return Ok(Ok(start.elapsed())),
-            Err(error) if start.elapsed() >= UNKNOWN_MAX => return Ok(Err(error.root_cause().to_string())),
+            Err(error) if start.elapsed() >= UNKNOWN_MAX => return Ok(Err(format!("{error:#}"))),
             Err(_) => tokio::time::sleep(ASK_AGAIN).await,
         }
     }

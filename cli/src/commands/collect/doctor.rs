@@ -8,11 +8,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 use waspect_collector::log::{self, Disk};
+use waspect_collector::manifests;
 
 use crate::output;
 use crate::text::escape;
 
-/// Reads every record of a collector's store and counts what is damaged; changes nothing
+/// Reads every record and manifest of a collector's store and counts what is damaged; changes nothing
 ///
 /// With --canary it sends a span through each exporter of a configuration instead, and says what their endpoints say.
 ///
@@ -32,6 +33,8 @@ pub struct Doctor {
     config: Option<PathBuf>,
 
     /// Asks for an exporter's span where its endpoint's traces are queried, as Jaeger has it (/api/v3/traces): for --canary
+    ///
+    /// WASPECT_CANARY_TOKEN holds the token, where one is wanted.
     #[arg(long = "query", value_name = "NAME=URL", requires = "canary")]
     queries: Vec<String>,
 
@@ -52,7 +55,8 @@ impl Doctor {
         }
         let disk: Arc<dyn Disk> = super::directory(directory)?;
         let report = log::check(&disk).with_context(|| format!("`{name}` cannot be read"))?;
-        let whole = report.damaged == 0 && !report.positions_damaged;
+        let manifests = manifests::survey(&*disk).with_context(|| format!("manifests in `{name}` cannot be read"))?;
+        let whole = report.damaged == 0 && !report.positions_damaged && manifests.damaged == 0;
         if self.json {
             let positions: serde_json::Map<_, _> =
                 report.positions.iter().map(|(name, position)| (name.clone(), json!(position))).collect();
@@ -61,6 +65,7 @@ impl Doctor {
                 "payload_bytes": report.payload_bytes, "damaged": report.damaged,
                 "oldest": report.range.0, "next": report.range.1,
                 "positions_damaged": report.positions_damaged, "positions": positions,
+                "manifests": manifests.manifests, "manifests_damaged": manifests.damaged,
             }))?;
         } else {
             let numbers = match report.range {
@@ -78,6 +83,8 @@ impl Doctor {
             if report.positions_damaged {
                 text += "the file of positions is damaged: exporters will send again what is stored\n";
             }
+            text += &format!("{} manifests, {} damaged", manifests.manifests, manifests.damaged);
+            text += if manifests.damaged > 0 { ": push these again\n" } else { "\n" };
             output::print(&text)?;
         }
         Ok(ExitCode::from(u8::from(!whole)))

@@ -12,7 +12,7 @@ use clap::Args;
 use console::Term;
 use serde_json::json;
 
-use crate::fetch::Fetch;
+use crate::fetch::{Fetch, QUERY};
 use crate::table::{DIM, Table, WARN, styled};
 use crate::text::{count, duration, escape, percent};
 use crate::{beacon, output, signals};
@@ -61,10 +61,10 @@ impl Top {
             bail!("--interval: {} is no time; write seconds such as 2", self.interval)
         };
         let url = self.url.or_else(|| Some(beacon::find()?.query)).unwrap_or_else(|| URL.to_owned());
-        let fetch = Fetch::new(&url, "/metrics", ACCEPT)?;
+        let fetch = Fetch::new(QUERY, &url, "/metrics")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
         let look = || -> Result<Look> {
-            let answer = runtime.block_on(fetch.get())?;
+            let answer = runtime.block_on(fetch.get(ACCEPT))?;
             Ok(Look { when: Instant::now(), functions: read(&answer)? })
         };
         let mut last = look()?;
