@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::now_unix_ms;
 use crate::health::Health;
 use crate::log::Log;
+use crate::manifests::{Manifests, Namer};
 use crate::metrics::Metrics;
 use crate::metrics::exposition::{Format, expose};
 
@@ -25,18 +26,19 @@ struct Admin {
     log: Log,
     health: Arc<Health>,
     metrics: Metrics,
+    manifests: Manifests,
     answers: Arc<Semaphore>,
     end: CancellationToken,
 }
 
 /// The routes.
-pub fn routes(log: Log, health: Arc<Health>, metrics: Metrics, end: CancellationToken) -> Router {
+pub fn routes(log: Log, health: Arc<Health>, metrics: Metrics, manifests: Manifests, end: CancellationToken) -> Router {
     let answers = Arc::new(Semaphore::new(ANSWERS_MAX));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(exposed))
-        .with_state(Admin { log, health, metrics, answers, end })
+        .with_state(Admin { log, health, metrics, manifests, answers, end })
 }
 
 /// Ready is who can acknowledge.
@@ -53,8 +55,10 @@ async fn exposed(State(admin): State<Admin>, headers: HeaderMap) -> Response {
     let accept: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).collect();
     let format = Format::of(&accept.join(","));
     let _turn = admin.answers.acquire().await;
-    let made = tokio::task::spawn_blocking(move || expose(&admin.health, &admin.metrics, format, now_unix_ms())).await;
-    match made {
+    let made = tokio::task::spawn_blocking(move || {
+        expose(&admin.health, &admin.metrics, &mut Namer::new(&admin.manifests), format, now_unix_ms())
+    });
+    match made.await {
         Ok(body) => ([(CONTENT_TYPE, format.content_type())], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

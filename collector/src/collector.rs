@@ -9,6 +9,7 @@ use axum::Router;
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::warn;
 
 use crate::admin;
 use crate::batches::Batches;
@@ -18,6 +19,7 @@ use crate::health::Health;
 use crate::index::{Follower, Index};
 use crate::intake::Intake;
 use crate::log::{self, Directory, Disk, Log, OpenError, Opened, Options, Store};
+use crate::manifests::Manifests;
 use crate::metrics;
 use crate::page;
 use crate::query::{self, Ask};
@@ -51,6 +53,9 @@ pub enum StartError {
     /// What is in it cannot be read.
     #[error("storage.directory: {0}")]
     Log(#[from] OpenError),
+    /// The manifests in it cannot.
+    #[error("storage.directory: its manifests cannot be read: {0}")]
+    Manifests(#[source] io::Error),
     /// An address is not to be had.
     #[error("{place}.endpoint: cannot listen on {address}: {error}; name another address, or end who has it")]
     Listen {
@@ -120,7 +125,11 @@ impl Collector {
 
     /// The same with a store on any disk. The index is in the directory of the configuration all the same.
     pub async fn start_on(config: &Config, disk: Arc<dyn Disk>) -> Result<Collector, StartError> {
-        let (store, opened) = Store::open(disk, options(config))?;
+        let (store, opened) = Store::open(disk.clone(), options(config))?;
+        let (manifests, damaged) = Manifests::open(disk).map_err(StartError::Manifests)?;
+        if damaged > 0 {
+            warn!(damaged, "manifests in the store are damaged, their functions have no names; push them again");
+        }
         let log = Log::start(store, ROOM_BYTES).map_err(StartError::Thread)?;
         let health = Arc::new(Health::new(&log));
         let phases = Phases::default();
@@ -135,28 +144,32 @@ impl Collector {
         };
 
         let forwarded = Forwarded::default();
-        let forwarder =
-            |name: &String| Forwarder::new(name, config, &log, &health, &forwarded, &phases.drain, &phases.stop);
+        let forwarder = |name: &String| {
+            let (known, ends) = ((&forwarded, &manifests), (&phases.drain, &phases.stop));
+            Forwarder::new(name, config, &log, &health, known, ends)
+        };
         let intake = Intake::new(log.clone(), health.clone(), batches);
         let forwarders: Vec<_> = config.exporters.keys().map(forwarder).collect::<Result<_, _>>()?;
         let sums = |name: &String| {
             let (metrics, phases) = (summing.metrics(), &phases);
-            Sums::new(name, config, (&metrics, &log, &health), (&phases.drain, &phases.stop))
+            Sums::new(name, config, (&metrics, &manifests, &log, &health), (&phases.drain, &phases.stop))
         };
         let sums: Vec<_> = config.exporters.keys().map(sums).collect::<Result<_, _>>()?;
         let mut addresses = Vec::new();
-        let admin = admin::routes(log.clone(), health.clone(), summing.metrics(), phases.end.clone());
-        let ask = Ask::new(log.clone(), index.clone());
-        for (place, server) in servers(config, &health, intake, &forwarded, admin, ask)? {
+        let admin =
+            admin::routes(log.clone(), health.clone(), summing.metrics(), manifests.clone(), phases.end.clone());
+        let ask = Ask::new(log.clone(), index.clone(), manifests.clone());
+        let stores = Stores { intake, manifests: manifests.clone() };
+        for (place, server) in servers(config, &health, stores, &forwarded, admin, ask)? {
             let server = server.await.map_err(|(address, error)| StartError::Listen { place, address, error })?;
             addresses.push((place, server.address().map_err(StartError::Thread)?));
             phases.receiving.spawn(server.run(phases.end.clone(), phases.receiving.clone()));
         }
-        phases.receiving.spawn(expire(log.clone(), phases.end.clone()));
+        phases.receiving.spawn(expire(log.clone(), manifests.clone(), phases.end.clone()));
         for forwarder in forwarders {
             phases.forwarding.spawn(forwarder.run());
         }
-        let follower = Follower::new(index, &log, &health, &phases.drain);
+        let follower = Follower::new(index, &log, &health, &manifests, &phases.drain);
         phases.forwarding.spawn(follower.run());
         phases.forwarding.spawn(summing.run());
         for sums in sums.into_iter().flatten() {
@@ -227,7 +240,7 @@ type Binding = std::pin::Pin<Box<dyn Future<Output = Result<Server, (SocketAddr,
 fn servers(
     config: &Config,
     health: &Arc<Health>,
-    intake: Intake,
+    Stores { intake, manifests }: Stores,
     forwarded: &Forwarded,
     admin: Router,
     ask: Ask,
@@ -253,7 +266,8 @@ fn servers(
     }
     if let Some(http) = &config.receivers.otlp.protocols.http {
         let (place, access) = ("receivers.otlp.protocols.http", http.access());
-        let router = receive::http(http, &config.extensions, intake.clone(), room.clone(), guard(&access));
+        let stores = (intake.clone(), manifests);
+        let router = receive::http(http, &config.extensions, stores, room.clone(), guard(&access));
         add(place, http.endpoint, access, 100, router)?;
     }
     let access = config.query.access();
@@ -266,11 +280,24 @@ fn servers(
     Ok(servers)
 }
 
-async fn expire(log: Log, end: CancellationToken) {
+/// Where what is sent goes.
+struct Stores {
+    intake: Intake,
+    manifests: Manifests,
+}
+
+async fn expire(log: Log, manifests: Manifests, end: CancellationToken) {
     loop {
-        tokio::select! {
-            () = end.cancelled() => return,
-            () = tokio::time::sleep(EXPIRE) => log.expire().await,
+        let ending = tokio::select! {
+            () = end.cancelled() => true,
+            () = tokio::time::sleep(EXPIRE) => false,
+        };
+        let manifests = manifests.clone();
+        // If it fails, the order is lost in which they go when there is no room: the next time, or with the next use, it is written.
+        let _ = tokio::task::spawn_blocking(move || manifests.keep_uses()).await;
+        if ending {
+            return;
         }
+        log.expire().await;
     }
 }

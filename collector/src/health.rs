@@ -76,6 +76,7 @@ impl Health {
         };
         // A series that is there from the start makes its first increase visible.
         drop(health.accepted.get_or_create(&profiles()));
+        drop(health.accepted.get_or_create(&manifests()));
         drop(health.repeats.get_or_create(&profiles()));
         for signal in Signal::ALL {
             health.accepted(signal, 0);
@@ -93,6 +94,11 @@ impl Health {
     /// A profile that was acknowledged.
     pub fn profile_accepted(&self) {
         self.accepted.get_or_create(&profiles()).inc();
+    }
+
+    /// A manifest that was acknowledged.
+    pub fn manifest_accepted(&self) {
+        self.accepted.get_or_create(&manifests()).inc();
     }
 
     /// A profile that was stored before.
@@ -236,6 +242,10 @@ fn of(signal: Signal) -> Labels {
 /// What is no signal of OTLP as it is sent here.
 fn profiles() -> Labels {
     vec![(label(attribute::WASPECT_SIGNAL), "profiles".to_owned())]
+}
+
+fn manifests() -> Labels {
+    vec![(label(attribute::WASPECT_SIGNAL), "manifests".to_owned())]
 }
 
 fn because(reason: &str) -> Labels {

@@ -120,6 +120,11 @@ impl Intake {
         outcome.inspect_err(|refusal: &Refusal| self.health.refused(refusal.reason()))
     }
 
+    /// Counts a manifest that is stored.
+    pub fn took_manifest(&self) {
+        self.health.manifest_accepted();
+    }
+
     /// Counts what never came to be stored.
     pub fn refused(&self, refusal: &Refusal) {
         self.health.refused(refusal.reason());
@@ -139,7 +144,7 @@ impl Intake {
             true => admit(signal, encoding, body),
             false => tokio::task::spawn_blocking(move || admit(signal, encoding, body))
                 .await
-                .map_err(|_| unavailable("the collector is ending".into()))?,
+                .map_err(|_| Refusal::unavailable("the collector is ending".into()))?,
         };
         let admitted = admitted.map_err(Refusal::Malformed)?;
         self.health.rejected(signal, admitted.rejected);
@@ -167,6 +172,11 @@ impl Refusal {
     /// Too much at once.
     pub fn busy(message: impl Into<String>) -> Refusal {
         Refusal::Busy { after: Duration::from_secs(1), message: message.into() }
+    }
+
+    /// The store does not take it now.
+    pub fn unavailable(message: String) -> Refusal {
+        Refusal::Unavailable { after: Duration::from_secs(2), message }
     }
 
     /// What it is counted as.
@@ -198,10 +208,6 @@ fn refusal(error: AppendError) -> Refusal {
     match error {
         AppendError::Busy => Refusal::busy(error.to_string()),
         AppendError::TooLong(_) => Refusal::Malformed(error.to_string()),
-        AppendError::Full(_) | AppendError::Disk(_) | AppendError::Closed => unavailable(error.to_string()),
+        AppendError::Full(_) | AppendError::Disk(_) | AppendError::Closed => Refusal::unavailable(error.to_string()),
     }
-}
-
-fn unavailable(message: String) -> Refusal {
-    Refusal::Unavailable { after: Duration::from_secs(2), message }
 }

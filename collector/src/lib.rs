@@ -27,6 +27,7 @@ pub mod health;
 pub mod index;
 mod intake;
 pub mod log;
+pub mod manifests;
 pub mod metrics;
 pub mod otlp;
 mod page;

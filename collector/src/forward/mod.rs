@@ -24,6 +24,7 @@ use crate::config::{Config, Exporter, Temporality};
 use crate::entry::Entry;
 use crate::health::{ExporterHealth, Health};
 use crate::log::{Log, Reader, Record};
+use crate::manifests::{Manifests, Namer};
 use crate::otlp::{Signal, inspect};
 use crate::profiles::Stored;
 use report::Report;
@@ -54,6 +55,7 @@ pub struct Forwarder {
     log: Log,
     health: Arc<Health>,
     forwarded: Forwarded,
+    manifests: Manifests,
     /// None: all traces go on.
     sampler: Option<Sampler>,
     report: Report,
@@ -61,6 +63,16 @@ pub struct Forwarder {
     drain: CancellationToken,
     /// End now.
     stop: CancellationToken,
+}
+
+/// A request with names for functions that have none, as far as manifests are here by now. What was sent keeps the names it had.
+async fn named(manifests: &Manifests, signal: Signal, request: Bytes) -> Bytes {
+    if manifests.is_empty() {
+        return request;
+    }
+    let manifests = manifests.clone();
+    let naming = tokio::task::spawn_blocking(move || Namer::new(&manifests).request(signal, request));
+    naming.await.expect("naming does not panic")
 }
 
 /// What ends a forwarder.
@@ -73,9 +85,8 @@ impl Forwarder {
         config: &Config,
         log: &Log,
         health: &Arc<Health>,
-        forwarded: &Forwarded,
-        drain: &CancellationToken,
-        stop: &CancellationToken,
+        (forwarded, manifests): (&Forwarded, &Manifests),
+        (drain, stop): (&CancellationToken, &CancellationToken),
     ) -> Result<Forwarder, ConnectError> {
         let exporter = config.exporters[name].clone();
         let sampler = exporter.sampling.as_ref().map(|sampling| Sampler::new(sampling, log.reader(name)));
@@ -88,6 +99,7 @@ impl Forwarder {
             log: log.clone(),
             health: health.clone(),
             forwarded: forwarded.clone(),
+            manifests: manifests.clone(),
             sampler,
             report: Report::new(name),
             drain: drain.clone(),
@@ -193,6 +205,7 @@ impl Forwarder {
                 request = left;
             }
         }
+        let request = named(&self.manifests, entry.signal, request).await;
         let start = Instant::now();
         for attempt in 1.. {
             let verdict = tokio::select! {

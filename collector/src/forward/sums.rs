@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::named;
 use super::report::Report;
 use super::transport::{ConnectError, Transport, Verdict};
 use crate::clock::now_unix_ns;
 use crate::config::{Config, Exporter, Temporality};
 use crate::health::{ExporterHealth, Health};
 use crate::log::Log;
+use crate::manifests::Manifests;
 use crate::metrics::{Metrics, Request};
 use crate::otlp::Signal;
 
@@ -29,6 +31,7 @@ pub struct Sums {
     exporter: Exporter,
     transport: Transport,
     metrics: Metrics,
+    manifests: Manifests,
     log: Log,
     health: Arc<Health>,
     report: Report,
@@ -51,7 +54,7 @@ impl Sums {
     pub fn new(
         name: &str,
         config: &Config,
-        (metrics, log, health): (&Metrics, &Log, &Arc<Health>),
+        (metrics, manifests, log, health): (&Metrics, &Manifests, &Log, &Arc<Health>),
         (drain, stop): (&CancellationToken, &CancellationToken),
     ) -> Result<Option<Sums>, ConnectError> {
         let exporter = config.exporters[name].clone();
@@ -63,6 +66,7 @@ impl Sums {
             name: name.to_owned(),
             exporter,
             metrics: metrics.clone(),
+            manifests: manifests.clone(),
             log: log.clone(),
             health: health.clone(),
             report: Report::new(name),
@@ -126,7 +130,8 @@ impl Sums {
 
     /// False: not now.
     async fn send(&mut self, request: Request) -> bool {
-        let sending = self.transport.send(Signal::Metrics, request.body);
+        let body = named(&self.manifests, Signal::Metrics, request.body).await;
+        let sending = self.transport.send(Signal::Metrics, body);
         let verdict = tokio::time::timeout(self.exporter.timeout, sending).await.unwrap_or_else(|_| {
             let why = format!("no answer within {:?}", self.exporter.timeout);
             Verdict::Later { after: None, why }

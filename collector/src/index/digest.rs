@@ -4,8 +4,11 @@
 
 use std::collections::HashSet;
 
+use waspect_abi::BuildId;
+
 use super::filter::TERMS_MAX;
 use super::terms::{Key, Term};
+use crate::manifests::build_of;
 use crate::otlp::fields::{Field, Fields, messages};
 use crate::otlp::service;
 
@@ -24,6 +27,8 @@ pub struct Operation {
     pub name: String,
     /// Their kind, by OTLP's number.
     pub kind: u8,
+    /// The module whose function it is, where nothing names that.
+    pub build: Option<BuildId>,
 }
 
 /// What the index keeps of one request.
@@ -62,7 +67,7 @@ pub fn digest(key: &Key, request: &[u8]) -> Option<Digest> {
 
 impl Digest {
     fn span(&mut self, terms: &mut Terms, service: &[u8], span: &[u8]) {
-        let (mut name, mut kind, mut start, mut end) = (&b""[..], 0, 0, 0);
+        let (mut name, mut kind, mut start, mut end, mut build) = (&b""[..], 0, 0, 0, None);
         for field in Fields::new(span) {
             match field {
                 (1, Field::Bytes(id)) => self.traces.extend(id.try_into().map(u128::from_be_bytes).ok()),
@@ -70,7 +75,10 @@ impl Digest {
                 (6, Field::Varint(said)) => kind = u8::try_from(said).unwrap_or(0),
                 (7, Field::Fixed(said)) => start = said,
                 (8, Field::Fixed(said)) => end = said,
-                (9, Field::Bytes(attribute)) => terms.attribute(attribute),
+                (9, Field::Bytes(attribute)) => {
+                    terms.attribute(attribute);
+                    build = build.or_else(|| build_of(attribute));
+                }
                 (11, Field::Bytes(event)) => terms.attributes(event, 3),
                 (15, Field::Bytes(status)) => terms.status(status),
                 _ => {}
@@ -83,9 +91,9 @@ impl Digest {
         let term = terms.insert(Term::Operation(service, name));
         let listed = service.len() <= NAME_BYTES_MAX && name.len() <= NAME_BYTES_MAX;
         // Spans do the same over and over: their names are copied once.
-        if listed && self.operations.len() < OPERATIONS_MAX && terms.listed.insert((term, kind)) {
+        if listed && self.operations.len() < OPERATIONS_MAX && terms.listed.insert((term, kind, build)) {
             let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-            self.operations.insert(Operation { service: text(service), name: text(name), kind });
+            self.operations.insert(Operation { service: text(service), name: text(name), kind, build });
         }
     }
 }
@@ -95,8 +103,8 @@ impl Digest {
 struct Terms {
     key: Key,
     seen: HashSet<u64>,
-    /// Operations, by their terms and kinds.
-    listed: HashSet<(u64, u8)>,
+    /// Operations, by their terms, kinds and builds.
+    listed: HashSet<(u64, u8, Option<BuildId>)>,
 }
 
 impl Terms {

@@ -1,5 +1,6 @@
 //! Follows the log, and keeps the index as far as the log is. It can begin anew at any time: all that the index says is in the log.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use crate::database::{self, Trouble};
 use crate::entry::Entry;
 use crate::health::Health;
 use crate::log::{Log, Reader};
+use crate::manifests::{Manifests, check::build_id};
 use crate::otlp::Signal;
 use crate::profiles::Stored;
 
@@ -37,6 +39,8 @@ pub struct Follower {
     index: Index,
     log: Log,
     health: Arc<Health>,
+    /// Are told what came.
+    manifests: Manifests,
     end: CancellationToken,
 }
 
@@ -53,8 +57,15 @@ struct Position {
 
 impl Follower {
     /// Nothing is read yet.
-    pub fn new(index: Index, log: &Log, health: &Arc<Health>, end: &CancellationToken) -> Follower {
-        Follower { index, log: log.clone(), health: health.clone(), end: end.clone() }
+    pub fn new(
+        index: Index,
+        log: &Log,
+        health: &Arc<Health>,
+        manifests: &Manifests,
+        end: &CancellationToken,
+    ) -> Follower {
+        let (log, health, manifests) = (log.clone(), health.clone(), manifests.clone());
+        Follower { index, log, health, manifests, end: end.clone() }
     }
 
     /// Follows until the end.
@@ -135,7 +146,7 @@ impl Follower {
         at: Position,
         keep: bool,
     ) -> Result<Position, Trouble> {
-        let (database, log, key) = (database.clone(), self.log.clone(), facts.key);
+        let (database, log, manifests, key) = (database.clone(), self.log.clone(), self.manifests.clone(), facts.key);
         let step = spawn_blocking(move || -> Result<Position, Trouble> {
             let Position { mut reader, kept, .. } = at;
             let (mut requests, mut profiles) = (Vec::new(), Vec::new());
@@ -145,6 +156,7 @@ impl Follower {
                 records += 1;
                 bytes += record.payload.len();
                 if let Some(stored) = Stored::read(&record.payload) {
+                    build_id(&stored.build).into_iter().for_each(|build| manifests.seen(build));
                     profiles.push(ProfileRow { sequence: record.sequence, place: record.place, stored });
                     continue;
                 }
@@ -152,6 +164,9 @@ impl Follower {
                 let Some(entry) = traces else { continue };
                 // It was checked when it was received; what cannot be read now is not there.
                 let digest = entry.protobuf().ok().and_then(|request| digest(&key, &request));
+                let builds =
+                    digest.iter().flat_map(|digest| &digest.operations).filter_map(|operation| operation.build);
+                builds.collect::<BTreeSet<_>>().into_iter().for_each(|build| manifests.seen(build));
                 requests.extend(digest.map(|digest| Request {
                     sequence: record.sequence,
                     segment: record.place.segment,

@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, TableError};
 
 use super::digest::Operation;
 use super::filter;
-use super::tables::{COUNT, Names, Operations, Profiles, Requests, Row, SEGMENTS, Traces};
+use super::tables::{self, COUNT, Names, Operations, Profiles, Requests, Row, SEGMENTS, Traces};
 use super::terms::{Key, Term};
 use crate::log::Place;
 
@@ -77,8 +77,8 @@ impl Snapshot {
     }
 
     /// One of these terms is wanted as well.
-    pub fn want(&self, wanted: &mut Wanted, terms: &[Term<'_>]) {
-        wanted.terms.push(terms.iter().map(|term| self.key.hash(*term)).collect());
+    pub fn want<'t>(&self, wanted: &mut Wanted, terms: impl IntoIterator<Item = Term<'t>>) {
+        wanted.terms.push(terms.into_iter().map(|term| self.key.hash(term)).collect());
     }
 
     /// The records that hold spans of a trace, the oldest first. It ends where `each` says false.
@@ -124,7 +124,8 @@ impl Snapshot {
                 if operations.len() >= OPERATIONS_MAX {
                     return Ok(operations);
                 }
-                let operation = Operation { service: service.to_owned(), name: name.to_owned(), kind };
+                let (name, build) = tables::listed(name);
+                let operation = Operation { service: service.to_owned(), name: name.to_owned(), kind, build };
                 operations.entry(operation).or_insert(last_seen.value());
             }
         }

@@ -3,27 +3,30 @@
 //! ```text
 //! traces/SEGMENT       trace id, record number -> where the record begins
 //! requests/SEGMENT     record number -> where it begins, its spans' times, its filter
-//! operations/SEGMENT   service, kind, name -> when last seen
+//! operations/SEGMENT   service, kind, name (and the build, where nothing names the function) -> when last seen
 //! profiles/SEGMENT     service, when it began, record number -> where the record begins, when it ended, its build, its bytes
 //! ```
 //!
 //! Why tables by segment, and not one? What the log drops is dropped here in one step; in one table it would be a search for
 //! its rows, through an index of the whole day, for each segment that goes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use redb::{
     Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, WriteTransaction,
 };
+use waspect_abi::BuildId;
 
 use super::digest::{Digest, Operation};
 use super::filter;
 use super::terms::Key;
 use crate::log::{Place, SegmentInfo};
+use crate::manifests::check::build_id;
 use crate::profiles::Stored;
 
 /// What these tables are. Another number: they are a stranger's.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 const FACTS: TableDefinition<'static, &'static str, u64> = TableDefinition::new("facts");
 pub(super) const SEGMENTS: TableDefinition<'static, u64, &'static str> = TableDefinition::new("segments");
@@ -225,10 +228,10 @@ fn add(transaction: &WriteTransaction, names: &Names, requests: &[Request]) -> R
 
 fn add_operations(table: &mut OperationsTable<'_>, seen: &BTreeMap<&Operation, u64>) -> Result<(), redb::Error> {
     for (operation, last_seen) in seen {
-        let Operation { service, name, kind } = operation;
-        let key = (&**service, *kind, &**name);
+        let name = listing(operation);
+        let key = (&*operation.service, operation.kind, &*name);
         if table.get(key)?.is_none() {
-            let count = (&**service, COUNT, "");
+            let count = (&*operation.service, COUNT, "");
             let of_service = table.get(count)?.map_or(0, |count| count.value());
             if table.len()? >= OPERATIONS_MAX || of_service >= OPERATIONS_OF_SERVICE_MAX {
                 continue;
@@ -238,6 +241,26 @@ fn add_operations(table: &mut OperationsTable<'_>, seen: &BTreeMap<&Operation, u
         table.insert(key, *last_seen)?;
     }
     Ok(())
+}
+
+/// What stands between a name and a build.
+const BUILD: char = '\0';
+
+/// An operation's name as the table has it.
+fn listing(operation: &Operation) -> Cow<'_, str> {
+    match operation.build {
+        None => Cow::Borrowed(&operation.name),
+        Some(build) => format!("{}{BUILD}{build}", operation.name).into(),
+    }
+}
+
+/// The name and the build.
+pub(super) fn listed(name: &str) -> (&str, Option<BuildId>) {
+    let split = name.rsplit_once(BUILD);
+    match split.and_then(|(name, build)| Some((name, build_id(build)?))) {
+        Some((name, build)) => (name, Some(build)),
+        None => (name, None),
+    }
 }
 
 /// A request as `requests` has it.

@@ -19,6 +19,7 @@ use super::*;
 use crate::entry::Entry;
 use crate::health::Health;
 use crate::log::{Directory, Log, Options, Store};
+use crate::manifests::Manifests;
 use crate::otlp::{Encoding, Signal};
 
 /// How long an index may take: a guard against waiting for ever.
@@ -36,10 +37,11 @@ struct Running {
 impl Running {
     async fn start(directory: &Path, options: &Options) -> Running {
         let disk = Arc::new(Directory::open(directory).unwrap());
-        let log = Log::start(Store::open(disk, options.clone()).unwrap().0, 64 << 20).unwrap();
+        let log = Log::start(Store::open(disk.clone(), options.clone()).unwrap().0, 64 << 20).unwrap();
+        let (manifests, _) = Manifests::open(disk).unwrap();
         let health = Arc::new(Health::new(&log));
         let (index, end) = (Index::new(&directory.join("index")), CancellationToken::new());
-        let follower = Follower::new(index.clone(), &log, &health, &end);
+        let follower = Follower::new(index.clone(), &log, &health, &manifests, &end);
         Running { log, index, health, end, task: tokio::spawn(follower.run()) }
     }
 
@@ -107,7 +109,7 @@ fn trace(snapshot: &Snapshot, id: u128) -> Vec<Found> {
 
 fn search(snapshot: &Snapshot, terms: &[Term<'_>]) -> Vec<u64> {
     let mut wanted = snapshot.wanted(0..u64::MAX);
-    terms.iter().for_each(|term| snapshot.want(&mut wanted, &[*term]));
+    terms.iter().for_each(|term| snapshot.want(&mut wanted, [*term]));
     let mut records = Vec::new();
     snapshot.search(&wanted, |found| (records.push(found.sequence), true).1).unwrap();
     records
@@ -160,7 +162,7 @@ async fn what_was_stored_is_found_by_trace_and_by_term() {
     assert!(wrong < 60, "of 45 different filters one in a hundred says maybe: {wrong} of 300");
     let services = ["s0", "s1", "s2", "s3", "s4"].map(str::to_owned);
     assert_eq!(snapshot.services().unwrap(), BTreeSet::from(services));
-    let operation = Operation { service: "s1".into(), name: "op".into(), kind: 0 };
+    let operation = Operation { service: "s1".into(), name: "op".into(), kind: 0, build: None };
     assert_eq!(snapshot.operations("s1").unwrap(), BTreeMap::from([(operation, 7)]));
     running.finish().await;
 }

@@ -10,6 +10,7 @@
 //! - [`record`]: a record's bytes, and how records are found among damaged ones. Pure.
 //! - [`disk`]: all that is asked of a file system, so that tests can cut its power.
 //! - [`store`]: segments, the commit, what it takes to open after anything. No threads, no clock.
+//! - `whole`: small files beside the segments, each replaced as a whole.
 //! - [`reader`], [`check`]: reading on from a position; counting what is damaged.
 //! - [`committer`]: the thread, and the handle that everybody else has.
 
@@ -21,9 +22,10 @@ pub mod reader;
 pub mod record;
 mod segment;
 pub mod store;
+pub(crate) mod whole;
 
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 #[cfg(test)]
 mod tests;
 

@@ -29,6 +29,11 @@ impl<'b> Fields<'b> {
         Fields(message)
     }
 
+    /// The bytes that are not read yet.
+    pub fn rest(&self) -> &'b [u8] {
+        self.0
+    }
+
     fn take(&mut self, length: usize) -> Option<&'b [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;

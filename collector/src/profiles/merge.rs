@@ -303,7 +303,7 @@ fn broken(why: impl Into<String>) -> NotMerged {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A profile of calls and live bytes: folded stacks, and a value of each that live bytes lose as often.

@@ -1,6 +1,6 @@
 //! Finds traces: the index says where to look, the log what is there. It blocks for the disk.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 use thiserror::Error;
@@ -9,8 +9,9 @@ use super::budget::Budget;
 use super::matching::Search;
 use super::trace::{Gatherer, Trace};
 use crate::entry::Entry;
-use crate::index::{Found, Index, Snapshot, Unavailable};
+use crate::index::{Found, Index, Operation, Snapshot, Unavailable};
 use crate::log::Log;
+use crate::manifests::{Manifests, Namer};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -53,22 +54,25 @@ pub struct Finder<'q> {
     pub(super) log: &'q Log,
     pub(super) index: &'q Index,
     pub(super) snapshot: Snapshot,
+    /// Names what has none.
+    pub(super) namer: Namer,
     /// What it may still cost.
     pub budget: Budget,
 }
 
 impl<'q> Finder<'q> {
     /// Asks the index as it is now.
-    pub fn new(log: &'q Log, index: &'q Index) -> Result<Finder<'q>, QueryError> {
-        Ok(Finder { log, index, snapshot: index.snapshot()?, budget: Budget::new() })
+    pub fn new(log: &'q Log, index: &'q Index, manifests: &Manifests) -> Result<Finder<'q>, QueryError> {
+        let (snapshot, namer) = (index.snapshot()?, Namer::new(manifests));
+        Ok(Finder { log, index, snapshot, namer, budget: Budget::new() })
     }
 
     /// A trace. `None`: there is none of that id.
     pub fn trace(&mut self, id: u128) -> Result<Option<Trace>, QueryError> {
         let mut gatherer = Gatherer::new(id);
-        let (log, budget, mut outcome) = (self.log, &mut self.budget, Ok(()));
+        let (log, budget, namer, mut outcome) = (self.log, &mut self.budget, &mut self.namer, Ok(()));
         let each = |found| {
-            outcome = read(log, found, |request| gatherer.add(request, budget));
+            outcome = read(log, found, |request| gatherer.add(request, namer, budget));
             outcome.is_ok() && budget.has_time()
         };
         self.snapshot.trace(id, each).map_err(|error| self.index.damaged(&error.to_string()))?;
@@ -109,6 +113,13 @@ impl<'q> Finder<'q> {
         Ok(outcome?)
     }
 
+    /// What a service does: names and kinds.
+    pub fn operations(&mut self, service: &str) -> Result<BTreeSet<(String, u8)>, QueryError> {
+        let listed = self.ask(|snapshot| snapshot.operations(service))?.into_keys();
+        let namer = &mut self.namer;
+        Ok(listed.map(|Operation { name, build, kind, .. }| (namer.name(name, build), kind)).collect())
+    }
+
     /// What the index itself says.
     pub fn ask<T>(&self, ask: impl FnOnce(&Snapshot) -> Result<T, redb::Error>) -> Result<T, QueryError> {
         Ok(ask(&self.snapshot).map_err(|error| self.index.damaged(&error.to_string()))?)
@@ -117,8 +128,8 @@ impl<'q> Finder<'q> {
     /// The ids of those traces, as many as the search wants after those that the page leaves out, and where the next page begins if
     /// there are more.
     pub fn ids(&mut self, search: &Search, page: Page) -> Result<(Vec<u128>, Option<Page>), QueryError> {
-        let wanted = search.wanted(&self.snapshot);
-        let (log, budget, mut outcome) = (self.log, &mut self.budget, Ok(()));
+        let (log, budget, namer, mut outcome) = (self.log, &mut self.budget, &mut self.namer, Ok(()));
+        let wanted = search.wanted(&self.snapshot, namer, budget);
         let (mut ids, mut seen) = (Vec::new(), HashSet::new());
         let mut newest = page.newest;
         let end = page.skip.saturating_add(search.limit);
@@ -127,7 +138,7 @@ impl<'q> Finder<'q> {
                 return budget.has_time();
             }
             let mut of_request = Vec::new();
-            outcome = read(log, found, |request| search.find(request, |id| of_request.push(id)));
+            outcome = read(log, found, |request| search.find(request, namer, |id| of_request.push(id)));
             ids.extend(of_request.into_iter().rev().filter(|id| seen.insert(*id)));
             // One more says that there is a next page.
             outcome.is_ok() && ids.len() <= end && budget.has_time()

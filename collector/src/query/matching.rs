@@ -1,5 +1,6 @@
 //! What a search asks for, and whether a span is it: one span has all of it, as Jaeger decides it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -8,8 +9,12 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use prost::Message;
+use waspect_abi::BuildId;
+use waspect_abi::semconv::attribute;
 
+use super::budget::Budget;
 use crate::index::{Snapshot, Term, Wanted};
+use crate::manifests::Namer;
 use crate::otlp::fields::messages;
 use crate::otlp::{service, value};
 
@@ -33,30 +38,37 @@ pub struct Search {
 }
 
 impl Search {
-    /// What the index can say about it.
-    pub fn wanted(&self, snapshot: &Snapshot) -> Wanted {
+    /// What the index can say about it. It knows functions that nothing names as they were stored.
+    pub fn wanted(&self, snapshot: &Snapshot, namer: &mut Namer, budget: &mut Budget) -> Wanted {
         let mut wanted = snapshot.wanted(self.start.clone());
         wanted.duration_min = self.duration_min;
         let (service, operation) = (self.service.as_bytes(), self.operation.as_bytes());
         if !service.is_empty() {
-            snapshot.want(&mut wanted, &[Term::Service(service)]);
+            snapshot.want(&mut wanted, [Term::Service(service)]);
             if !operation.is_empty() {
-                snapshot.want(&mut wanted, &[Term::Operation(service, operation)]);
+                let called = namer.called(&self.operation, || budget.has_time());
+                let names = called.names.iter().map(|name| Term::Operation(service, name.as_bytes()));
+                let terms = [Term::Operation(service, operation)].into_iter().chain(names);
+                snapshot.want(&mut wanted, terms.chain(builds(&hex(&called.builds))));
             }
         }
         for (key, value) in &self.tags {
             let tag = [Term::Tag(key.as_bytes(), value.as_bytes()), Term::AnyTag(key.as_bytes())];
             match (&**key, &**value) {
-                ("error", "true") => snapshot.want(&mut wanted, &[tag[0], tag[1], Term::Failed]),
-                ("error", "false") => snapshot.want(&mut wanted, &[tag[0], tag[1], Term::Succeeded]),
-                _ => snapshot.want(&mut wanted, &tag),
+                ("error", "true") => snapshot.want(&mut wanted, tag.into_iter().chain([Term::Failed])),
+                ("error", "false") => snapshot.want(&mut wanted, tag.into_iter().chain([Term::Succeeded])),
+                (key, _) if NAMED.contains(&key) => {
+                    snapshot.want(&mut wanted, tag.into_iter().chain(builds(&hex(&namer.builds()))));
+                }
+                _ => snapshot.want(&mut wanted, tag),
             }
         }
         wanted
     }
 
-    /// The ids of the traces of which a span of this request is asked for, in the order of its spans.
-    pub fn find(&self, request: &[u8], mut each: impl FnMut(u128)) {
+    /// The ids of the traces of which a span of this request is asked for, in the order of its spans. One that was named is asked for
+    /// by either name.
+    pub fn find(&self, request: &[u8], namer: &mut Namer, mut each: impl FnMut(u128)) {
         let of_service = |resource_spans: &&[u8]| {
             self.service.is_empty() || service::name(resource_spans) == self.service.as_bytes()
         };
@@ -66,9 +78,15 @@ impl Search {
             for scope_spans in messages(resource_spans, 2) {
                 let scope = messages(scope_spans, 1).last();
                 let scope = scope.and_then(|scope| InstrumentationScope::decode(scope).ok()).unwrap_or_default();
-                for span in messages(scope_spans, 2).filter_map(|span| Span::decode(span).ok()) {
-                    let id: Option<[u8; 16]> = span.trace_id[..].try_into().ok();
-                    if let Some(id) = id.filter(|_| self.is(&resource.attributes, &scope.attributes, &span)) {
+                for stored in messages(scope_spans, 2) {
+                    let Ok(span) = Span::decode(stored) else { continue };
+                    let Ok(id) = <[u8; 16]>::try_from(&span.trace_id[..]) else { continue };
+                    let is = |span: &Span| self.is(&resource.attributes, &scope.attributes, span);
+                    let mut is_named = || match namer.span(stored) {
+                        Cow::Owned(named) => Span::decode(&*named).is_ok_and(|span| is(&span)),
+                        Cow::Borrowed(_) => false,
+                    };
+                    if is(&span) || is_named() {
                         each(u128::from_be_bytes(id));
                     }
                 }
@@ -88,6 +106,24 @@ impl Search {
                 lists.any(|attributes| has(attributes, key, value)) || is_status(span, key, value)
             })
     }
+}
+
+/// Attributes that a span has of its manifest.
+const NAMED: [&str; 5] = [
+    attribute::CODE_FUNCTION_NAME,
+    attribute::CODE_FILE_PATH,
+    attribute::CODE_LINE_NUMBER,
+    attribute::WASM_FUNCTION_INDEX,
+    attribute::WASM_MODULE_NAME,
+];
+
+/// Terms of requests that tell of functions which nothing names, of these builds.
+fn builds(hex: &[String]) -> impl Iterator<Item = Term<'_>> {
+    hex.iter().map(|build| Term::Tag(attribute::WASM_MODULE_BUILD_ID.as_bytes(), build.as_bytes()))
+}
+
+fn hex(builds: &[BuildId]) -> Vec<String> {
+    builds.iter().map(|build| build.hex()).collect()
 }
 
 /// How long a span took, in ns: 1 at least.

@@ -13,6 +13,7 @@ mod budget;
 mod dependencies;
 mod find;
 mod jaeger;
+mod manifests;
 mod matching;
 mod profiles;
 pub mod storage;
@@ -28,6 +29,7 @@ use tokio::sync::Semaphore;
 
 use crate::index::{Index, Unavailable};
 use crate::log::Log;
+use crate::manifests::Manifests;
 pub use budget::Budget;
 use find::{Finder, QueryError};
 use matching::Search;
@@ -40,6 +42,7 @@ const QUERIES: usize = 2;
 pub struct Ask {
     log: Log,
     index: Index,
+    manifests: Manifests,
     room: Arc<Semaphore>,
 }
 
@@ -56,13 +59,17 @@ pub enum Asked {
 
 /// The routes over HTTP.
 pub fn routes(ask: Ask) -> Router {
-    jaeger::api::routes().merge(jaeger::v3::routes()).merge(profiles::routes()).with_state(ask)
+    jaeger::api::routes()
+        .merge(jaeger::v3::routes())
+        .merge(profiles::routes())
+        .merge(manifests::routes())
+        .with_state(ask)
 }
 
 impl Ask {
-    /// Queries of that log and its index.
-    pub fn new(log: Log, index: Index) -> Ask {
-        Ask { log, index, room: Arc::new(Semaphore::new(QUERIES)) }
+    /// Queries of that log and its index; what nothing names in it has names there.
+    pub fn new(log: Log, index: Index, manifests: Manifests) -> Ask {
+        Ask { log, index, manifests, room: Arc::new(Semaphore::new(QUERIES)) }
     }
 
     /// Asks, beside the threads that serve connections.
@@ -71,11 +78,11 @@ impl Ask {
         ask: impl FnOnce(&mut Finder<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<T, Asked> {
         let room = self.room.clone().acquire_owned().await.map_err(|_| Asked::Ending)?;
-        let (log, index) = (self.log.clone(), self.index.clone());
+        let (log, index, manifests) = (self.log.clone(), self.index.clone(), self.manifests.clone());
         let asking = tokio::task::spawn_blocking(move || {
             // As long as it takes, though nobody may wait for the answer any more.
             let _room = room;
-            ask(&mut Finder::new(&log, &index)?)
+            ask(&mut Finder::new(&log, &index, &manifests)?)
         });
         match asking.await {
             Ok(answer) => Ok(answer?),

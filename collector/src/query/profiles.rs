@@ -50,10 +50,10 @@ struct Listed {
 
 /// An answer in JSON.
 #[derive(Serialize)]
-struct Answer<T> {
-    data: T,
+pub(super) struct Answer<T> {
+    pub data: T,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
+    pub error: Option<&'static str>,
 }
 
 async fn services(State(ask): State<Ask>) -> Response {
@@ -118,7 +118,11 @@ fn merge(finder: &mut Finder<'_>, wanted: &Wanted) -> Result<Option<Profile>, Qu
             break;
         }
         let stored = finder.profile(profile)?;
-        let decoded = stored.and_then(|stored| Profile::decode(&*stored.profile().ok()?).ok());
+        let decoded = stored.and_then(|stored| {
+            let mut decoded = Profile::decode(&*stored.profile().ok()?).ok()?;
+            finder.namer.profile(&mut decoded, &stored.build);
+            Some(decoded)
+        });
         // Damaged, or gone meanwhile.
         let Some(decoded) = decoded else {
             unread += 1;
@@ -191,7 +195,7 @@ impl Finder<'_> {
     }
 }
 
-fn json<T: Serialize>(answer: Result<Answer<T>, Asked>) -> Response {
+pub(super) fn json<T: Serialize>(answer: Result<Answer<T>, Asked>) -> Response {
     match answer {
         Ok(answer) => {
             let text = serde_json::to_vec(&answer).expect("our own types are JSON");
@@ -201,6 +205,6 @@ fn json<T: Serialize>(answer: Result<Answer<T>, Asked>) -> Response {
     }
 }
 
-fn no(status: StatusCode, why: String) -> Response {
+pub(super) fn no(status: StatusCode, why: String) -> Response {
     (status, why + "\n").into_response()
 }

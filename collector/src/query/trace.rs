@@ -10,6 +10,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
 use super::budget::Budget;
+use crate::manifests::Namer;
 use crate::otlp::fields::messages;
 use crate::otlp::{messages_of_span, service};
 
@@ -38,12 +39,12 @@ impl Gatherer {
         Gatherer { id: id.to_be_bytes(), trace: Trace::default(), seen, random }
     }
 
-    /// Takes the trace's spans of a request, as far as the budget allows it.
-    pub fn add(&mut self, request: &[u8], budget: &mut Budget) {
+    /// Takes the trace's spans of a request, named, as far as the budget allows it.
+    pub fn add(&mut self, request: &[u8], namer: &mut Namer, budget: &mut Budget) {
         for resource_spans in messages(request, 1) {
             let mut scopes = Vec::new();
             for scope_spans in messages(resource_spans, 2) {
-                let spans = self.spans(resource_spans, scope_spans, budget);
+                let spans = self.spans(resource_spans, scope_spans, namer, budget);
                 if !spans.is_empty() {
                     let scope = merged(messages(scope_spans, 1));
                     let schema_url = text(messages(scope_spans, 3).last());
@@ -68,18 +69,25 @@ impl Gatherer {
         (!self.trace.resource_spans.is_empty()).then_some(self.trace)
     }
 
-    fn spans(&mut self, resource_spans: &[u8], scope_spans: &[u8], budget: &mut Budget) -> Vec<Span> {
+    fn spans(
+        &mut self,
+        resource_spans: &[u8],
+        scope_spans: &[u8],
+        namer: &mut Namer,
+        budget: &mut Budget,
+    ) -> Vec<Span> {
         let mut spans = Vec::new();
         let resource = messages(resource_spans, 1).last().unwrap_or_default();
         for span in messages(scope_spans, 2).filter(|span| messages(span, 1).last() == Some(&self.id)) {
             if !self.seen.insert(self.random.hash_one((resource, span))) {
                 continue;
             }
-            if !budget.take(span.len(), messages_of_span(span)) {
+            let span = namer.span(span);
+            if !budget.take(span.len(), messages_of_span(&span)) {
                 self.trace.cut = true;
                 break;
             }
-            spans.extend(Span::decode(span).ok());
+            spans.extend(Span::decode(&*span).ok());
         }
         spans
     }

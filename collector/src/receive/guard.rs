@@ -40,6 +40,7 @@ enum Why {
     NoToken,
     OtherName,
     OtherPage,
+    OfPages,
     Rate(Refusal),
 }
 
@@ -53,6 +54,8 @@ pub struct Guard {
     allowed_hosts: Vec<String>,
     /// Pages that may send without a token.
     pages: Origins,
+    /// Tokens of pages, which anybody can read there, are not enough.
+    no_pages: bool,
     health: Arc<Health>,
 }
 
@@ -72,6 +75,7 @@ impl Guard {
             named: access.tls.is_some(),
             allowed_hosts: access.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             pages: Origins::default(),
+            no_pages: false,
             health: health.clone(),
         }
     }
@@ -79,6 +83,11 @@ impl Guard {
     /// The same, with pages that may send.
     pub fn with(self, pages: Origins) -> Guard {
         Guard { pages, ..self }
+    }
+
+    /// The same, for what no page may.
+    pub fn without_pages(self) -> Guard {
+        Guard { pages: Origins::default(), no_pages: true, ..self }
     }
 
     /// What a client may, or why it may not.
@@ -93,6 +102,9 @@ impl Guard {
         let said = header(request, &AUTHORIZATION);
         let token = self.tokens.iter().find(|token| bool::from(said.ct_eq(&token.authorization)));
         let token = token.ok_or(Why::NoToken)?;
+        if self.no_pages && !token.pages.is_empty() {
+            return Err(Why::OfPages);
+        }
         if !token.pages.is_empty() && !token.pages.include(header(request, &ORIGIN)) {
             return Err(Why::OtherPage);
         }
@@ -150,7 +162,7 @@ impl Why {
         match self {
             Why::NoToken => "token",
             Why::OtherName => "host",
-            Why::OtherPage => "origin",
+            Why::OtherPage | Why::OfPages => "origin",
             Why::Rate(refusal) => refusal.reason(),
         }
     }
@@ -171,6 +183,10 @@ fn no(request: &Request, why: Why) -> Response {
         }
         Why::OtherPage => {
             let message = "pages of this origin may not; add it to the allowed_origins of cors, or of the token";
+            (StatusCode::FORBIDDEN, Code::PermissionDenied, message)
+        }
+        Why::OfPages => {
+            let message = "this token is for web pages, which may not; use one without allowed_origins";
             (StatusCode::FORBIDDEN, Code::PermissionDenied, message)
         }
     };

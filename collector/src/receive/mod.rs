@@ -1,9 +1,11 @@
-//! OTLP receivers: gRPC and HTTP in, [`crate::intake`] behind; profiles beside them. Everything here takes hostile clients for normal.
+//! OTLP receivers: gRPC and HTTP in, [`crate::intake`] behind; profiles and manifests beside them. Everything here takes hostile
+//! clients for normal.
 
 mod body;
 mod grpc;
 mod guard;
 mod http;
+mod manifests;
 mod origins;
 mod profiles;
 mod rate;
@@ -19,6 +21,7 @@ use origins::Origins;
 
 use crate::config::{Extensions, Grpc, Http, RemoteStorage};
 use crate::intake::Intake;
+use crate::manifests::Manifests;
 use crate::otlp::Signal;
 
 /// OTLP over gRPC.
@@ -42,8 +45,14 @@ pub fn storage(config: &RemoteStorage, intake: Intake, room: Room) -> Router {
     Router::new().route(Signal::Traces.grpc_path(), export).fallback(grpc::unimplemented)
 }
 
-/// OTLP over HTTP, and profiles: also from pages that a setting names, or a token.
-pub fn http(config: &Http, extensions: &Extensions, intake: Intake, room: Room, guard: Guard) -> Router {
+/// OTLP over HTTP, and profiles: also from pages that a setting names, or a token. And manifests, from no page at all.
+pub fn http(
+    config: &Http,
+    extensions: &Extensions,
+    (intake, manifests): (Intake, Manifests),
+    room: Room,
+    guard: Guard,
+) -> Router {
     let bytes_max = usize::try_from(config.max_request_body_size).unwrap_or(usize::MAX);
     let receiver = Arc::new(http::Receiver { intake, room, bytes_max, timeout: config.read_timeout });
     let mut router = Router::new();
@@ -56,7 +65,8 @@ pub fn http(config: &Http, extensions: &Extensions, intake: Intake, room: Room, 
     let access = config.access();
     let of_tokens = access.extensions(extensions).flat_map(|extension| &extension.allowed_origins);
     let pages = Origins::new(cors.allowed_origins.iter().chain(of_tokens));
-    let router = guarded(router.merge(profiles::routes(receiver)), guard.with(pages.clone()));
+    let names = guarded(manifests::routes(receiver.clone(), manifests), guard.clone().without_pages());
+    let router = guarded(router.merge(profiles::routes(receiver)), guard.with(pages.clone())).merge(names);
     // Outermost: pages learn from a no, too, when to come back.
     match pages.is_empty() {
         false => router.layer(http::cors(&cors, pages)),

@@ -14,6 +14,7 @@ use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
 };
 
 use super::{histograms, names};
+use crate::manifests::Namer;
 use crate::metrics::identity::{self, Kind, Origin};
 use crate::metrics::point::Point;
 use crate::metrics::state::{self, State, Stream};
@@ -32,10 +33,10 @@ const TAKEN: [&str; 5] = ["job", "instance", "le", "quantile", "__name__"];
 const HEARD_MS: u64 = 5 * 60 * 1000;
 
 /// Families, and how many streams are not in them though they could be.
-pub fn families(state: &State, now_unix_ms: u64) -> (Vec<MetricFamily>, u64) {
+pub fn families(state: &State, namer: &mut Namer, now_unix_ms: u64) -> (Vec<MetricFamily>, u64) {
     let mut families = Families { heard_unix_ms: now_unix_ms.saturating_sub(HEARD_MS), ..Families::default() };
     for (_, metric) in state.metrics() {
-        families.add(metric);
+        families.add(metric, namer);
     }
     let target_info = MetricFamily {
         name: TARGET_INFO.into(),
@@ -72,7 +73,7 @@ struct Known {
 }
 
 impl Families {
-    fn add(&mut self, metric: &state::Metric) {
+    fn add(&mut self, metric: &state::Metric, namer: &mut Namer) {
         let over = |stream: &Stream| metric.head.origin == Origin::Passed && stream.seen_unix_ms < self.heard_unix_ms;
         let mut sets: Vec<_> = metric.streams.iter().filter(|(_, stream)| !over(stream)).collect();
         if sets.is_empty() {
@@ -86,7 +87,7 @@ impl Families {
         sets.sort_by(|a, b| a.0.cmp(b.0));
         for (set, stream) in sets {
             let mut labels = common.clone();
-            add_attributes(&mut labels, "", &identity::attributes(set));
+            add_attributes(&mut labels, "", &identity::attributes(&namer.set(set)));
             let known = self.known.get_mut(&self.made[place].name);
             match known.is_some_and(|known| known.shown.insert(labels.clone())) {
                 true => self.made[place].metric.push(sample(metric.head.kind, stream, labels)),

@@ -14,6 +14,7 @@ use prost::Message;
 
 use super::Metrics;
 use crate::health::Health;
+use crate::manifests::Namer;
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +57,10 @@ impl Format {
     }
 }
 
-/// An answer.
-pub fn expose(health: &Health, metrics: &Metrics, format: Format, now_unix_ms: u64) -> Vec<u8> {
+/// An answer. Functions that nothing names have names there.
+pub fn expose(health: &Health, metrics: &Metrics, namer: &mut Namer, format: Format, now_unix_ms: u64) -> Vec<u8> {
     let (families, left_out) =
-        metrics.streams().map(|state| families::families(&state, now_unix_ms)).unwrap_or_default();
+        metrics.streams().map(|state| families::families(&state, namer, now_unix_ms)).unwrap_or_default();
     health.streams_hidden(left_out);
     match format {
         Format::OpenMetrics => {

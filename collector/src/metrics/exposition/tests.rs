@@ -7,7 +7,11 @@ use opentelemetry_proto::tonic::metrics::v1::{
 };
 use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{BucketSpan, MetricFamily};
 
+use std::sync::Arc;
+
 use super::{Format, families, text};
+use crate::log::simulated::Simulated;
+use crate::manifests::{Manifests, Namer};
 use crate::metrics::state::State;
 use crate::metrics::tests::{CUMULATIVE, DELTA, NOW_MS, number, request, sum, take};
 
@@ -16,7 +20,8 @@ fn shown(state: &State) -> (Vec<MetricFamily>, u64, String) {
 }
 
 fn shown_at(state: &State, now_unix_ms: u64) -> (Vec<MetricFamily>, u64, String) {
-    let (families, left_out) = families::families(state, now_unix_ms);
+    let (manifests, _) = Manifests::open(Arc::new(Simulated::new(0))).unwrap();
+    let (families, left_out) = families::families(state, &mut Namer::new(&manifests), now_unix_ms);
     let mut out = String::new();
     text::write(&mut out, &families);
     (families, left_out, out)

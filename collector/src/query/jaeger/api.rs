@@ -36,8 +36,8 @@ async fn operation_names(State(ask): State<Ask>, uri: Uri, RawQuery(query): RawQ
     // As it was written: there `+` is a space, too.
     let service = uri.path().trim_start_matches("/api/services/").trim_end_matches("/operations").replace('+', " ");
     let service = percent_encoding::percent_decode_str(&service).decode_utf8_lossy().into_owned();
-    let found = ask.ask(move |finder| finder.ask(|snapshot| snapshot.operations(&service))).await;
-    answer(query, found.map(|found| names(found.into_keys().map(|operation| operation.name).collect())))
+    let found = ask.ask(move |finder| finder.operations(&service)).await;
+    answer(query, found.map(|found| names(found.into_iter().map(|(name, _)| name).collect())))
 }
 
 async fn operations(State(ask): State<Ask>, RawQuery(query): RawQuery) -> Response {

@@ -37,8 +37,8 @@ pub const SPENT: &str = "the answer is not complete: it came to the end of its t
 
 /// A service's operations of a kind, or of any: names and kinds.
 pub async fn operations(ask: &Ask, service: String, wanted: &str) -> Result<Vec<(String, &'static str)>, Asked> {
-    let found = ask.ask(move |finder| finder.ask(|snapshot| snapshot.operations(&service))).await?;
-    let operations = found.into_keys().map(|found| (found.name, convert::kind(found.kind.into())));
+    let operations = ask.ask(move |finder| finder.operations(&service)).await?;
+    let operations = operations.into_iter().map(|(name, kind)| (name, convert::kind(kind.into())));
     Ok(operations.filter(|(_, kind)| wanted.is_empty() || wanted == *kind).collect())
 }
 
