@@ -36,10 +36,9 @@ impl Profile {
         }
         // A piece of a profile is about few of the functions that were ever met.
         let standing = || self.functions.iter().enumerate().filter(|(at, _)| stands[*at]);
-        for (at, module) in self.modules.iter().enumerate() {
-            if standing().all(|(_, function)| function.module != Some(at as u32)) {
-                continue;
-            }
+        let mut used = vec![false; self.modules.len()];
+        standing().filter_map(|(_, function)| function.module).for_each(|module| used[module as usize] = true);
+        for (at, module) in self.modules.iter().enumerate().filter(|(at, _)| used[*at]) {
             let (filename, build_id) = (strings.place(&module.name), strings.place(&module.build.hex()));
             let id = at as u64 + 1;
             // What is named already, no reader is to look for in a binary.
