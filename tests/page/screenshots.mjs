@@ -82,12 +82,15 @@ try {
   await tab.goto(`${page}/#/profiles`);
   await tab.waitForSelector(".frame");
   await tab.screenshot({ path: join(PICTURES, "flame.png") });
+  await tab.emulateMedia({ colorScheme: "dark" });
+  await tab.screenshot({ path: join(PICTURES, "flame-dark.png") });
+  await tab.emulateMedia({ colorScheme: "light" });
 
   await tab.goto(`${query}/trace/${id}`);
   await tab.getByText("_start").first().waitFor();
   assert.match(await tab.textContent("body"), /micropython/);
   await tab.screenshot({ path: join(PICTURES, "jaeger.png") });
-  console.log(`${PICTURES}/page.png, flame.png and jaeger.png show trace ${id}`);
+  console.log(`${PICTURES}/page.png, flame.png, flame-dark.png and jaeger.png show trace ${id}`);
 } finally {
   for (const one of processes.reverse()) {
     await one.kill();
