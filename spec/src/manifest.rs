@@ -206,15 +206,40 @@ pub enum ManifestError {
     /// Longer than [`MANIFEST_BYTES_MAX`].
     #[error("manifest of {0} bytes: at most {MANIFEST_BYTES_MAX} are read; instrument fewer functions with --include")]
     TooLong(usize),
-    /// Not a protocol-buffers message of this shape.
-    #[error("manifest cannot be read: {0}; instrument the original module again")]
-    Malformed(&'static str),
-    /// A list or a string beyond its limit, or out of order.
+    /// Not a protocol-buffers message of this shape, or one beyond its limits.
     #[error("manifest cannot be trusted: {0}; instrument the original module again")]
-    Invalid(&'static str),
+    Malformed(#[from] Fault),
     /// Written for an ABI that this reader does not know.
     #[error("manifest of ABI {0}: this reader knows ABI {known}; instrument the original module with this version", known = crate::ABI_VERSION)]
     UnknownAbi(u32),
+}
+
+/// What is wrong with a manifest. No texts: recorders that are downloaded say none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say it")]
+pub enum Fault {
+    #[error("it ends in the middle")]
+    Cut,
+    #[error("a number is longer than numbers are")]
+    Number,
+    #[error("a field has a number that does not exist")]
+    Field,
+    #[error("a field has a type that does not exist")]
+    Type,
+    #[error("a field has another type than it should")]
+    WrongType,
+    #[error("a text is not UTF-8")]
+    Text,
+    #[error("a name, family or path is too long")]
+    LongText,
+    #[error("a list has more entries than an engine takes functions")]
+    List,
+    #[error("it has more functions than an engine takes, or one beyond them")]
+    Functions,
+    #[error("functions or types of objects are not in ascending order")]
+    Order,
+    #[error("an allocator's index, a function's file or a page's size is out of range")]
+    Range,
 }
 
 impl Manifest {
@@ -271,39 +296,22 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), ManifestError> {
-        let short = |text: &str| text.len() <= STRING_BYTES_MAX;
         if self.abi != crate::ABI_VERSION {
             return Err(ManifestError::UnknownAbi(self.abi));
         }
-        if self.function_count as usize > FUNCTIONS_MAX || self.functions.len() > FUNCTIONS_MAX {
-            return Err(ManifestError::Invalid("more functions than an engine takes"));
+        let functions_in_order = self.functions.is_sorted_by(|a, b| a.index < b.index);
+        if !functions_in_order || !self.objects.is_sorted_by(|a, b| a.index < b.index) {
+            return Err(Fault::Order.into());
         }
-        if !self.functions.is_sorted_by(|a, b| a.index < b.index) {
-            return Err(ManifestError::Invalid("functions are not in ascending order"));
+        let count = self.function_count;
+        if count as usize > FUNCTIONS_MAX || self.functions.last().is_some_and(|last| last.index >= count) {
+            return Err(Fault::Functions.into());
         }
-        if self.functions.last().is_some_and(|last| last.index >= self.function_count) {
-            return Err(ManifestError::Invalid("a function's index is out of range"));
-        }
-        if self.allocators.iter().any(|allocator| allocator.index >= self.function_count || !short(&allocator.family)) {
-            return Err(ManifestError::Invalid("an allocator's index or family is out of range"));
-        }
-        if self.objects.len() > FUNCTIONS_MAX || !self.objects.iter().all(|object| short(&object.name)) {
-            return Err(ManifestError::Invalid("there are too many types of objects, or a name is too long"));
-        }
-        if !self.objects.is_sorted_by(|a, b| a.index < b.index) {
-            return Err(ManifestError::Invalid("types of objects are not in ascending order"));
-        }
-        if !short(&self.name) || !self.functions.iter().all(|function| short(&function.name)) {
-            return Err(ManifestError::Invalid("a name is too long"));
-        }
-        if !self.files.iter().all(|file| short(file)) {
-            return Err(ManifestError::Invalid("a path is too long"));
-        }
-        if self.functions.iter().any(|function| function.file as usize > self.files.len()) {
-            return Err(ManifestError::Invalid("a function's file is out of range"));
-        }
-        if self.memories.iter().any(|memory| memory.page_size_log2 > 16) {
-            return Err(ManifestError::Invalid("a page size is out of range"));
+        if self.allocators.iter().any(|allocator| allocator.index >= count)
+            || self.functions.iter().any(|function| function.file as usize > self.files.len())
+            || self.memories.iter().any(|memory| memory.page_size_log2 > 16)
+        {
+            return Err(Fault::Range.into());
         }
         Ok(())
     }

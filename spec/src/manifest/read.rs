@@ -1,14 +1,20 @@
-//! Reading a manifest: a few lines for one message, half of what prost's decoder would be of every recorder.wasm.
+//! Reading a manifest: a few lines for one message, a third of what prost's decoder would be of every recorder.wasm.
 //!
 //! It refuses what prost refuses, and groups, which nobody writes. Lists are bounded while they grow.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Allocator, FUNCTIONS_MAX, Function, Manifest, ManifestError, Memory, ObjectType};
+use super::{Allocator, FUNCTIONS_MAX, Fault, Function, Manifest, Memory, ObjectType, STRING_BYTES_MAX};
+
+/// What fields 1, 2 and so on of a list's entries are, a letter each: `n` a number, `t` the text.
+const FUNCTION: &[u8] = b"ntnnnnn";
+const MEMORY: &[u8] = b"nnn";
+const ALLOCATOR: &[u8] = b"ntn";
+const OBJECT_TYPE: &[u8] = b"nt";
 
 /// Reads a manifest; says nothing of whether it can be trusted.
-pub(super) fn manifest(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+pub(super) fn manifest(bytes: &[u8]) -> Result<Manifest, Fault> {
     let mut manifest = Manifest::default();
     let mut fields = Fields::new(bytes);
     while let Some(field) = fields.next() {
@@ -18,74 +24,47 @@ pub(super) fn manifest(bytes: &[u8]) -> Result<Manifest, ManifestError> {
             3 => manifest.mode = fields.number() as i32,
             4 => manifest.name = fields.text(),
             5 => manifest.function_count = fields.number() as u32,
-            6 => push(&mut manifest.functions, &mut fields, function),
-            7 => push(&mut manifest.memories, &mut fields, memory),
-            8 => push(&mut manifest.allocators, &mut fields, allocator),
+            6 => {
+                let Entry { numbers: [index, _, kind, hooked, boundary, file, line], text: name } =
+                    fields.entry(FUNCTION);
+                let (index, file, line, kind) = (index as u32, file as u32, line as u32, kind as i32);
+                let (hooked, boundary) = (hooked != 0, boundary != 0);
+                let function = Function { index, name, kind, hooked, boundary, file, line };
+                fields.push(&mut manifest.functions, function);
+            }
+            7 => {
+                let [is_64, shared, page_size_log2, ..] = fields.entry(MEMORY).numbers;
+                let (is_64, shared, page_size_log2) = (is_64 != 0, shared != 0, page_size_log2 as u32);
+                fields.push(&mut manifest.memories, Memory { is_64, shared, page_size_log2 });
+            }
+            8 => {
+                let Entry { numbers: [index, _, collected, ..], text: family } = fields.entry(ALLOCATOR);
+                let allocator = Allocator { index: index as u32, family, collected: collected != 0 };
+                fields.push(&mut manifest.allocators, allocator);
+            }
             9 => manifest.gates_only = fields.number() != 0,
-            10 => push(&mut manifest.files, &mut fields, |fields| fields.text()),
-            12 => push(&mut manifest.objects, &mut fields, object_type),
+            10 => {
+                let file = fields.text();
+                fields.push(&mut manifest.files, file);
+            }
+            12 => {
+                let Entry { numbers: [index, ..], text: name } = fields.entry(OBJECT_TYPE);
+                fields.push(&mut manifest.objects, ObjectType { index: index as u32, name });
+            }
             _ => {}
         }
     }
     match fields.fault {
         None => Ok(manifest),
-        Some(fault) => Err(ManifestError::Malformed(fault)),
+        Some(fault) => Err(fault),
     }
 }
 
-fn function(fields: &mut Fields) -> Function {
-    let mut function = Function::default();
-    fields.nested(|field, fields| match field {
-        1 => function.index = fields.number() as u32,
-        2 => function.name = fields.text(),
-        3 => function.kind = fields.number() as i32,
-        4 => function.hooked = fields.number() != 0,
-        5 => function.boundary = fields.number() != 0,
-        6 => function.file = fields.number() as u32,
-        7 => function.line = fields.number() as u32,
-        _ => {}
-    });
-    function
-}
-
-fn memory(fields: &mut Fields) -> Memory {
-    let mut memory = Memory::default();
-    fields.nested(|field, fields| match field {
-        1 => memory.is_64 = fields.number() != 0,
-        2 => memory.shared = fields.number() != 0,
-        3 => memory.page_size_log2 = fields.number() as u32,
-        _ => {}
-    });
-    memory
-}
-
-fn allocator(fields: &mut Fields) -> Allocator {
-    let mut allocator = Allocator::default();
-    fields.nested(|field, fields| match field {
-        1 => allocator.index = fields.number() as u32,
-        2 => allocator.family = fields.text(),
-        3 => allocator.collected = fields.number() != 0,
-        _ => {}
-    });
-    allocator
-}
-
-fn object_type(fields: &mut Fields) -> ObjectType {
-    let mut object = ObjectType::default();
-    fields.nested(|field, fields| match field {
-        1 => object.index = fields.number() as u32,
-        2 => object.name = fields.text(),
-        _ => {}
-    });
-    object
-}
-
-fn push<T>(list: &mut Vec<T>, fields: &mut Fields, read: impl FnOnce(&mut Fields) -> T) {
-    if list.len() < FUNCTIONS_MAX {
-        list.push(read(fields));
-    } else {
-        fields.fail("a list has more entries than an engine takes functions");
-    }
+/// A message of numbers, by field from 1 on, and of one text: all that lists hold.
+#[derive(Default)]
+struct Entry {
+    numbers: [u64; FUNCTION.len()],
+    text: String,
 }
 
 /// The fields of a message, one after the other: the one that was read last, and the first fault, after which there are no more.
@@ -94,7 +73,7 @@ struct Fields<'b> {
     wire: u64,
     number: u64,
     bytes: &'b [u8],
-    fault: Option<&'static str>,
+    fault: Option<Fault>,
 }
 
 impl<'b> Fields<'b> {
@@ -120,22 +99,37 @@ impl<'b> Fields<'b> {
                 self.bytes = self.take(len);
             }
             5 => _ = self.take(4),
-            _ => self.fail("a field has a type that does not exist"),
+            _ => self.fail(Fault::Type),
         }
         let field = u32::try_from(key >> 3).unwrap_or(0);
         if field == 0 {
-            self.fail("a field has a number that does not exist");
+            self.fail(Fault::Field);
         }
         self.fault.is_none().then_some(field)
     }
 
-    /// Calls `take` with every field of the message that the current field holds.
-    fn nested(&mut self, mut take: impl FnMut(u32, &mut Fields)) {
+    /// The message that the current field holds.
+    fn entry(&mut self, kinds: &[u8]) -> Entry {
+        let mut entry = Entry::default();
         let mut fields = Fields::new(self.expect(2).bytes);
         while let Some(field) = fields.next() {
-            take(field, &mut fields);
+            let at = field as usize - 1;
+            match kinds.get(at) {
+                Some(b'n') => entry.numbers[at] = fields.number(),
+                Some(_) => entry.text = fields.text(),
+                None => {}
+            }
         }
         self.fault = self.fault.or(fields.fault);
+        entry
+    }
+
+    fn push<T>(&mut self, list: &mut Vec<T>, entry: T) {
+        if list.len() < FUNCTIONS_MAX {
+            list.push(entry);
+        } else {
+            self.fail(Fault::List);
+        }
     }
 
     fn number(&mut self) -> u64 {
@@ -147,20 +141,20 @@ impl<'b> Fields<'b> {
     }
 
     fn text(&mut self) -> String {
-        match core::str::from_utf8(self.expect(2).bytes) {
-            Ok(text) => String::from(text),
-            Err(_) => {
-                self.fail("a text is not UTF-8");
-                String::new()
-            }
+        let bytes = self.expect(2).bytes;
+        match core::str::from_utf8(bytes) {
+            Ok(text) if text.len() <= STRING_BYTES_MAX => return String::from(text),
+            Ok(_) => self.fail(Fault::LongText),
+            Err(_) => self.fail(Fault::Text),
         }
+        String::new()
     }
 
     /// Itself, if the current field is encoded so.
     fn expect(&mut self, wire: u64) -> &mut Fields<'b> {
         if self.wire != wire {
             (self.number, self.bytes) = (0, &[]);
-            self.fail("a field has another type than it should");
+            self.fail(Fault::WrongType);
         }
         self
     }
@@ -172,7 +166,7 @@ impl<'b> Fields<'b> {
                 head
             }
             None => {
-                self.fail("it ends in the middle");
+                self.fail(Fault::Cut);
                 &[]
             }
         }
@@ -190,11 +184,11 @@ impl<'b> Fields<'b> {
                 return number;
             }
         }
-        self.fail("a number is longer than numbers are");
+        self.fail(Fault::Number);
         0
     }
 
-    fn fail(&mut self, fault: &'static str) {
+    fn fail(&mut self, fault: Fault) {
         self.fault = self.fault.or(Some(fault));
     }
 }
