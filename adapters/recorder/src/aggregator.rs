@@ -9,7 +9,8 @@ use crate::catalog::Catalog;
 use crate::delta::Delta;
 use crate::drops::Drops;
 use crate::exemplar::Exemplar;
-use crate::functions::NONE;
+use crate::figures::Figure;
+use crate::gather::gather;
 use crate::governor::Governor;
 use crate::histogram::Histogram;
 use crate::objects::{self, Objects};
@@ -116,32 +117,28 @@ impl Aggregator {
 
     /// Adds what a recorder drained.
     pub fn merge(&mut self, delta: Delta) {
-        let modules: Vec<u32> = delta.modules.iter().map(|module| self.catalog.module(module)).collect();
-        let mut places = Vec::with_capacity(delta.functions.len());
+        let modules = gather(delta.modules.iter().map(|module| self.catalog.module(module)));
         let mut hooks = 0_u64;
         for function in &delta.functions {
-            let module = modules[function.module as usize];
-            let counts =
-                function.histogram.map(|histogram| &delta.buckets[histogram.at as usize..][..histogram.len as usize]);
-            let place = self.catalog.function(module, function, counts, &mut self.shared_histogram);
+            let module = modules[function.id.module as usize];
+            let place = self.catalog.function(module, function, &delta.buckets, &mut self.shared_histogram);
             let pair_ns = self.catalog.pair_ns(place, &self.config);
-            hooks = hooks.saturating_add(function.figures.closed.saturating_mul(pair_ns));
-            places.push(place);
+            hooks = hooks.saturating_add(function.figures[Figure::Closed].saturating_mul(pair_ns));
         }
         if let Some(shared) = &delta.shared_histogram {
-            let counts = &delta.buckets[shared.at as usize..][..shared.len as usize];
-            self.shared_histogram.merge(shared.sum, shared.min, shared.max, shared.zero, shared.first as usize, counts);
+            self.shared_histogram.merge_delta(shared, &delta.buckets);
         }
         self.totals.busy = self.totals.busy.saturating_add(delta.busy);
         self.totals.hooks = self.totals.hooks.saturating_add(hooks);
         self.governor.observe(delta.busy, hooks);
         if tree::GROWS {
-            self.merge_nodes(&delta, &places);
+            self.merge_nodes(&delta, &modules);
         }
-        self.merge_spans(&delta, &places);
-        self.merge_errors(&delta, &places);
+        self.merge_spans(&delta, &modules);
+        self.merge_errors(&delta, &modules);
         for object in delta.objects.iter().filter(|_| objects::TOLD) {
-            if !self.objects.add(places[object.function as usize], object.r#type, object.made) {
+            let function = self.catalog.place(modules[object.function.module as usize], object.function.index);
+            if !self.objects.add(function, object.r#type, object.made) {
                 self.drops.add(DropReason::Object, object.made.objects);
             }
         }
@@ -185,14 +182,15 @@ impl Aggregator {
         self.governor.untimed.clone()
     }
 
-    fn merge_nodes(&mut self, delta: &Delta, places: &[u32]) {
+    fn merge_nodes(&mut self, delta: &Delta, modules: &[u32]) {
         let nodes_max = self.config.limits.nodes_max.saturating_mul(4).max(2);
         let mut moved: Vec<u32> = Vec::with_capacity(delta.nodes.len());
         for (at, node) in delta.nodes.iter().enumerate() {
             let place = if at < 2 {
                 at as u32
             } else {
-                let (parent, function) = (moved[node.parent as usize], places[node.function as usize]);
+                let parent = moved[node.parent as usize];
+                let function = self.catalog.place(modules[node.function.module as usize], node.function.index);
                 let key = u64::from(parent) << 32 | u64::from(function);
                 match self.children.get(key) {
                     Some(child) => child,
@@ -210,32 +208,28 @@ impl Aggregator {
         }
     }
 
-    fn merge_spans(&mut self, delta: &Delta, places: &[u32]) {
+    fn merge_spans(&mut self, delta: &Delta, modules: &[u32]) {
         let Aggregator { catalog, spans, scratch, .. } = self;
         for span in &delta.spans {
             if spans.len() > SPAN_BYTES_MAX {
                 self.drops.count(DropReason::Span);
                 continue;
             }
-            let function = places[span.function as usize];
-            traces::span(spans, scratch, span, catalog.named(function), |function| {
-                catalog.name(places[function as usize])
-            });
+            let flight = span.failure.as_ref().filter(|_| span.exception).map_or(&[][..], |failure| &failure.flight);
+            let flight = flight.iter().map(|(function, _)| catalog.place(modules[function.module as usize], function.index));
+            let flight = gather(flight);
+            let function = catalog.place(modules[span.function.module as usize], span.function.index);
+            traces::span(spans, scratch, span, catalog.named(function), |called| catalog.name(flight[called]));
             catalog.exemplify(function, Exemplar::of(span));
             self.spans_waiting += 1;
             self.totals.spans += 1;
         }
     }
 
-    fn merge_errors(&mut self, delta: &Delta, places: &[u32]) {
+    fn merge_errors(&mut self, delta: &Delta, modules: &[u32]) {
         for error in &delta.errors {
-            let (function, build) = match error.function {
-                NONE => ("", ""),
-                function => {
-                    let place = places[function as usize];
-                    (self.catalog.name(place), self.catalog.build(place))
-                }
-            };
+            let place = error.function.map(|id| self.catalog.place(modules[id.module as usize], id.index));
+            let (function, build) = place.map_or(("", ""), |place| (self.catalog.name(place), self.catalog.build(place)));
             let same =
                 |known: &MergedError| known.code == error.code && known.function == function && known.build == build;
             match self.errors.iter().position(same) {

@@ -6,6 +6,7 @@ use waspect_abi::semconv::DropReason;
 
 use crate::Recorder;
 use crate::failure::Failure;
+use crate::figures::Figure;
 use crate::flight::Closed;
 use crate::frame::{Frame, flag};
 use crate::functions::NONE;
@@ -163,8 +164,8 @@ impl Recorder {
             let met = &mut self.functions.met[frame.function as usize];
             match closing {
                 Closing::Returned => {}
-                Closing::Unwound => met.unwound += 1,
-                Closing::Failed { failure, .. } => met.errors += u64::from(failure.is_error()),
+                Closing::Unwound => met.figures[Figure::Unwound] += 1,
+                Closing::Failed { failure, .. } => met.figures[Figure::Errors] += u64::from(failure.is_error()),
             }
         }
         let kept = flag::BOUNDARY | flag::KEPT | flag::LISTED;
@@ -327,10 +328,11 @@ impl Recorder {
                 continue;
             }
             let met = &mut self.functions.met[call.function as usize];
-            met.closed += 1;
-            met.own = met.own.wrapping_add(call.own);
+            let figures = &mut met.figures;
+            figures[Figure::Closed] += 1;
+            figures[Figure::Own] = figures[Figure::Own].wrapping_add(call.own);
             if call.outermost {
-                met.total = met.total.wrapping_add(call.duration);
+                figures[Figure::Total] = figures[Figure::Total].wrapping_add(call.duration);
             }
             self.functions.histograms[met.histogram as usize].record(call.duration);
             self.tree.count(call.node, |figures| {
@@ -346,10 +348,10 @@ impl Recorder {
         let own = duration.saturating_sub(frame.callees);
         let met = &mut self.functions.met[frame.function as usize];
         if !frame.is(flag::HAS_CALL) {
-            met.own = met.own.wrapping_add(own);
+            met.figures[Figure::Own] = met.figures[Figure::Own].wrapping_add(own);
             let active = self.lane.frames.get(met.outer as usize);
             if !active.is_some_and(|outer| outer.function == frame.function && outer.is(flag::OUTERMOST)) {
-                met.total = met.total.wrapping_add(duration);
+                met.figures[Figure::Total] = met.figures[Figure::Total].wrapping_add(duration);
             }
             self.tree.count(frame.node, |figures| figures.own = figures.own.wrapping_add(own));
         }

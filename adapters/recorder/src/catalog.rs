@@ -12,9 +12,8 @@ use waspect_abi::{BuildId, Manifest};
 use crate::Config;
 use crate::delta::{FunctionDelta, ModuleDelta};
 use crate::exemplar::{self, Exemplar};
-use crate::figures::Figures;
+use crate::figures::{Figure, Figures, ModuleFigures};
 use crate::histogram::Histogram;
-use crate::instances::InstanceFigures;
 use crate::otlp::traces::Named;
 use crate::table::Table;
 
@@ -42,14 +41,11 @@ pub(crate) struct Module {
     pub(crate) build: BuildId,
     pub(crate) name: String,
     manifest: Option<Arc<Manifest>>,
-    pub(crate) started: u64,
-    pub(crate) ended: u64,
-    pub(crate) figures: InstanceFigures,
-    pub(crate) memory: i64,
-    pub(crate) memory_max: u64,
+    pub(crate) figures: ModuleFigures,
     pub(crate) final_memory: Option<Box<Histogram>>,
-    pub(crate) live: i64,
-    pub(crate) live_max: u64,
+    /// What exports have told of both.
+    pub(crate) told: ModuleFigures,
+    pub(crate) final_memory_told: Option<Box<Histogram>>,
 }
 
 /// A function of a module, all instances together.
@@ -63,7 +59,6 @@ pub(crate) struct Function {
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) import: bool,
-    pub(crate) untimed: bool,
     pub(crate) figures: Figures,
     pub(crate) live_max: u64,
     pub(crate) histogram: Option<Box<Histogram>>,
@@ -97,18 +92,7 @@ impl Catalog {
     pub(crate) fn module(&mut self, delta: &ModuleDelta) -> u32 {
         let place = self.module_place(delta.build);
         let module = &mut self.modules[place as usize];
-        module.started = module.started.saturating_add(delta.started);
-        module.ended = module.ended.saturating_add(delta.ended);
-        module.figures.grown = module.figures.grown.saturating_add(delta.figures.grown);
-        module.figures.grow_failures = module.figures.grow_failures.saturating_add(delta.figures.grow_failures);
-        module.figures.allocation_failures =
-            module.figures.allocation_failures.saturating_add(delta.figures.allocation_failures);
-        module.figures.double_frees = module.figures.double_frees.saturating_add(delta.figures.double_frees);
-        module.figures.unknown_frees = module.figures.unknown_frees.saturating_add(delta.figures.unknown_frees);
-        module.memory = module.memory.wrapping_add(delta.memory);
-        module.memory_max = module.memory_max.max(delta.memory_max);
-        module.live = module.live.wrapping_add(delta.live);
-        module.live_max = module.live_max.max(delta.live_max);
+        module.figures.merge(&delta.figures);
         for bytes in &delta.final_memory {
             module.final_memory.get_or_insert_with(|| Box::new(Histogram::of_bytes())).record(*bytes);
         }
@@ -123,28 +107,20 @@ impl Catalog {
         place
     }
 
-    /// Adds a function's figures; its place. What has no room for a histogram of its own goes to `shared`.
-    pub(crate) fn function(
-        &mut self,
-        module: u32,
-        delta: &FunctionDelta,
-        counts: Option<&[u64]>,
-        shared: &mut Histogram,
-    ) -> u32 {
-        let place = self.function_place(module, delta.index);
+    /// Adds a function's figures; its place. `counts` are its histogram's; what has no room for one of its own goes to `shared`.
+    pub(crate) fn function(&mut self, module: u32, delta: &FunctionDelta, counts: &[u64], shared: &mut Histogram) -> u32 {
+        let place = self.place(module, delta.id.index);
         let function = &mut self.functions[place as usize];
         function.figures.merge(&delta.figures);
-        function.recent.0 = function.recent.0.saturating_add(delta.figures.closed);
-        function.recent.1 = function.recent.1.saturating_add(delta.figures.own);
+        function.recent.0 = function.recent.0.saturating_add(delta.figures[Figure::Closed]);
+        function.recent.1 = function.recent.1.saturating_add(delta.figures[Figure::Own]);
         function.live_max = function.live_max.max(delta.live_max);
-        if let (Some(histogram), Some(counts)) = (&delta.histogram, counts) {
+        if let Some(histogram) = &delta.histogram {
             if function.histogram.is_none() && self.histograms_free > 0 {
                 self.histograms_free -= 1;
                 function.histogram = Some(Box::default());
             }
-            let (sum, min, max, zero) = (histogram.sum, histogram.min, histogram.max, histogram.zero);
-            let target = function.histogram.as_deref_mut().unwrap_or(shared);
-            target.merge(sum, min, max, zero, histogram.first as usize, counts);
+            function.histogram.as_deref_mut().unwrap_or(shared).merge_delta(histogram, counts);
         }
         place
     }
@@ -179,7 +155,8 @@ impl Catalog {
         })
     }
 
-    fn function_place(&mut self, module: u32, index: u32) -> u32 {
+    /// The place of a function; it gets one when it is new.
+    pub(crate) fn place(&mut self, module: u32, index: u32) -> u32 {
         let key = |index: u32| u64::from(module) << 32 | u64::from(index);
         if let Some(place) = self.function_places.get(key(index)) {
             return place;

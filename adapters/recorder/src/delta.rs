@@ -8,8 +8,7 @@ use waspect_abi::{BuildId, Manifest};
 
 use crate::drops::Drops;
 use crate::failure::Failure;
-use crate::figures::Figures;
-use crate::instances::InstanceFigures;
+use crate::figures::{Figures, ModuleFigures};
 use crate::objects::Made;
 use crate::spans::{Candidate, Trace};
 use crate::tree;
@@ -57,34 +56,30 @@ impl Delta {
 pub(crate) struct ModuleDelta {
     pub(crate) build: BuildId,
     pub(crate) manifest: Option<Arc<Manifest>>,
-    pub(crate) started: u64,
-    pub(crate) ended: u64,
-    pub(crate) figures: InstanceFigures,
-    /// Change of the memory of live instances; the largest of one instance.
-    pub(crate) memory: i64,
-    pub(crate) memory_max: u64,
+    pub(crate) figures: ModuleFigures,
     /// Memory of each instance that ended.
     pub(crate) final_memory: Vec<u64>,
-    /// Change of the bytes that are alive in live instances; the most that one had.
-    pub(crate) live: i64,
-    pub(crate) live_max: u64,
 }
 
 impl ModuleDelta {
     fn is_empty(&self) -> bool {
-        self.started == 0
-            && self.ended == 0
-            && self.figures == InstanceFigures::default()
-            && self.memory == 0
-            && self.live == 0
+        self.figures.is_empty() && self.final_memory.is_empty()
     }
 }
 
-/// A function of a module, all its instances in the recorder together or not.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FunctionDelta {
+/// A function, whatever instance called it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FunctionId {
+    /// Its module's place in [`Delta::modules`].
     pub(crate) module: u32,
+    /// Original function index.
     pub(crate) index: u32,
+}
+
+/// What a function of one instance did.
+#[derive(Clone, Debug)]
+pub(crate) struct FunctionDelta {
+    pub(crate) id: FunctionId,
     pub(crate) figures: Figures,
     pub(crate) live_max: u64,
     pub(crate) histogram: Option<HistogramDelta>,
@@ -109,16 +104,15 @@ pub(crate) struct HistogramDelta {
 pub(crate) struct NodeDelta {
     /// Place in [`Delta::nodes`]; itself for the root, which is first, and the overflow node, which is second.
     pub(crate) parent: u32,
-    /// Place in [`Delta::functions`]; means nothing for those two.
-    pub(crate) function: u32,
+    /// Means nothing for those two.
+    pub(crate) function: FunctionId,
     pub(crate) figures: tree::Figures,
 }
 
 /// Objects of one type that one function made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ObjectDelta {
-    /// Place in [`Delta::functions`].
-    pub(crate) function: u32,
+    pub(crate) function: FunctionId,
     pub(crate) r#type: u32,
     pub(crate) made: Made,
 }
@@ -132,8 +126,7 @@ pub(crate) struct Span {
     pub(crate) flags: u8,
     pub(crate) unwound: bool,
     pub(crate) exception: bool,
-    /// Place in the recorder's table, and after a drain in [`Delta::functions`].
-    pub(crate) function: u32,
+    pub(crate) function: FunctionId,
     pub(crate) start_unix: u64,
     pub(crate) end_unix: u64,
     pub(crate) allocated: u64,
@@ -148,6 +141,7 @@ impl Span {
         span_id: [u8; 8],
         parent_id: [u8; 8],
         candidate: &Candidate,
+        function: FunctionId,
         omitted: u64,
     ) -> Span {
         let start_unix = candidate.start.wrapping_add(trace.wall_offset);
@@ -158,7 +152,7 @@ impl Span {
             flags: trace.flags,
             unwound: candidate.unwound,
             exception: candidate.exception,
-            function: candidate.function,
+            function,
             start_unix,
             end_unix: start_unix.saturating_add(candidate.duration),
             allocated: candidate.allocated,
@@ -173,8 +167,8 @@ impl Span {
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorDelta {
     pub(crate) code: String,
-    /// Place in the recorder's table, and after a drain in [`Delta::functions`]; [`crate::functions::NONE`]: none was open.
-    pub(crate) function: u32,
+    /// None: none was open.
+    pub(crate) function: Option<FunctionId>,
     pub(crate) count: u64,
     pub(crate) message: String,
 }

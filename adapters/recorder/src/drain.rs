@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 
 use waspect_abi::semconv::DropReason;
 
-use crate::delta::{Delta, FunctionDelta, HistogramDelta, ModuleDelta, NodeDelta, ObjectDelta};
-use crate::figures::{Figures as FunctionFigures, HeapFigures};
+use crate::delta::{Delta, FunctionDelta, FunctionId, HistogramDelta, ModuleDelta, NodeDelta, ObjectDelta};
+use crate::figures::{Figure, Figures as FunctionFigures, ModuleFigure};
 use crate::frame::flag;
-use crate::functions::{NONE, SHARED_HISTOGRAM};
+use crate::functions::SHARED_HISTOGRAM;
+use crate::gather::gather;
 use crate::histogram::Histogram;
 use crate::lane::Lane;
 use crate::objects;
@@ -33,14 +34,13 @@ impl Recorder {
             ..Delta::default()
         };
         self.drain_modules(&mut delta);
-        let mut places = self.drain_functions(&mut delta);
+        self.drain_functions(&mut delta);
         if GROWS {
-            self.drain_nodes(&mut delta, &mut places);
+            self.drain_nodes(&mut delta);
         }
         if objects::TOLD {
-            self.drain_objects(&mut delta, &mut places);
+            self.drain_objects(&mut delta);
         }
-        self.name_functions(&mut delta, &mut places);
         delta.drops = core::mem::take(&mut self.drops);
         self.clean_up();
         delta
@@ -71,8 +71,8 @@ impl Recorder {
                         && !frame.is(flag::SCOPE | flag::MERGED)
                         && (frame.is(flag::ROOT | flag::KEPT) || now.saturating_sub(frame.start) >= min)
                 });
-                let open: Vec<u64> = sure.map(|frame| frame.sequence).collect();
-                let flushed = root.flush(ids, &open, &mut self.spans, limits.spans_max);
+                let open = gather(sure.map(|frame| frame.sequence));
+                let flushed = root.flush(ids, &self.functions.met, &open, &mut self.spans, limits.spans_max);
                 self.candidates = self.candidates.saturating_sub(flushed.candidates);
                 self.drops.add(DropReason::Span, flushed.dropped);
                 keep_frames(lane, &flushed.parents);
@@ -88,7 +88,7 @@ impl Recorder {
         for root in self.stacks.roots() {
             let is_empty = root.kept.is_empty() && root.slowest.is_empty();
             if root.sampled && !is_empty && now.saturating_sub(root.started) >= open_root_ns {
-                let flushed = root.flush(ids, &[], &mut self.spans, self.config.limits.spans_max);
+                let flushed = root.flush(ids, &self.functions.met, &[], &mut self.spans, self.config.limits.spans_max);
                 self.candidates = self.candidates.saturating_sub(flushed.candidates);
                 self.drops.add(DropReason::Span, flushed.dropped);
             }
@@ -105,68 +105,47 @@ impl Recorder {
         }
         for instance in self.instances.all.iter_mut().filter(|instance| !(instance.ended && instance.ids == 0)) {
             let module = &mut delta.modules[instance.module as usize];
-            module.started += u64::from(!core::mem::replace(&mut instance.told, true));
-            module.memory_max = module.memory_max.max(instance.memory);
-            module.live_max = module.live_max.max(instance.heap.bytes_max);
-            let figures = core::mem::take(&mut instance.figures);
-            module.figures.grown = module.figures.grown.saturating_add(figures.grown);
-            module.figures.grow_failures += figures.grow_failures;
-            module.figures.allocation_failures += figures.allocation_failures;
-            module.figures.double_frees += figures.double_frees;
-            module.figures.unknown_frees += figures.unknown_frees;
+            let mut figures = core::mem::take(&mut instance.figures);
+            figures[ModuleFigure::MemoryMax] = instance.memory;
+            figures[ModuleFigure::LiveMax] = instance.heap.bytes_max;
             if instance.ended {
-                module.ended += 1;
+                figures[ModuleFigure::Active] = figures[ModuleFigure::Active].wrapping_sub(1);
                 module.final_memory.push(instance.memory);
                 instance.memory = 0;
                 // Told; it waits to be cleaned up.
                 instance.ids = 0;
             }
-            let change = |now: u64, told: &mut u64| (now as i64).wrapping_sub(core::mem::replace(told, now) as i64);
-            module.memory = module.memory.wrapping_add(change(instance.memory, &mut instance.memory_told));
-            module.live = module.live.wrapping_add(change(instance.heap.bytes, &mut instance.live_told));
+            let change = |now: u64, told: &mut u64| now.wrapping_sub(core::mem::replace(told, now));
+            figures[ModuleFigure::Memory] = change(instance.memory, &mut instance.memory_told);
+            figures[ModuleFigure::Live] = change(instance.heap.bytes, &mut instance.live_told);
+            module.figures.merge(&figures);
         }
     }
 
-    /// Gives, for each function's place, its place in the delta.
-    fn drain_functions(&mut self, delta: &mut Delta) -> Vec<u32> {
+    fn drain_functions(&mut self, delta: &mut Delta) {
         self.settle();
         self.functions.count_instant();
-        let mut places = vec![NONE; self.functions.met.len()];
-        for (place, function) in self.functions.met.iter_mut().enumerate() {
+        for function in &mut self.functions.met {
             let calls = function.calls();
-            let heap = core::mem::take(&mut function.heap);
-            if calls == function.told && function.closed == 0 && function.own == 0 && heap == HeapFigures::default() {
+            let mut figures = core::mem::take(&mut function.figures);
+            figures[Figure::Calls] = calls - core::mem::replace(&mut function.told, calls);
+            if figures == FunctionFigures::default() {
                 continue;
             }
             let histogram = match function.histogram {
                 SHARED_HISTOGRAM => None,
                 own => drain_histogram(&mut self.functions.histograms[own as usize], &mut delta.buckets),
             };
-            places[place] = delta.functions.len() as u32;
-            delta.functions.push(FunctionDelta {
-                module: self.instances.all[function.instance as usize].module,
-                index: function.index,
-                figures: FunctionFigures {
-                    calls: calls - core::mem::replace(&mut function.told, calls),
-                    closed: core::mem::take(&mut function.closed),
-                    total: core::mem::take(&mut function.total),
-                    own: core::mem::take(&mut function.own),
-                    errors: core::mem::take(&mut function.errors),
-                    unwound: core::mem::take(&mut function.unwound),
-                    heap,
-                },
-                live_max: function.live_max,
-                histogram,
-            });
+            let (id, live_max) = (function.id(), function.live_max);
+            delta.functions.push(FunctionDelta { id, figures, live_max, histogram });
         }
         let shared = &mut self.functions.histograms[SHARED_HISTOGRAM as usize];
         self.drops.add(DropReason::Histogram, shared.count());
         delta.shared_histogram = drain_histogram(shared, &mut delta.buckets);
-        places
     }
 
     /// Nodes with figures, and the nodes above them.
-    fn drain_nodes(&mut self, delta: &mut Delta, places: &mut [u32]) {
+    fn drain_nodes(&mut self, delta: &mut Delta) {
         self.drops.add(DropReason::Node, self.tree.nodes()[OVERFLOW as usize].figures.calls);
         let nodes = self.tree.nodes();
         let mut wanted = vec![false; nodes.len()];
@@ -186,56 +165,22 @@ impl Recorder {
             }
             moved[at] = delta.nodes.len() as u32;
             let special = at <= OVERFLOW as usize;
-            let function = if special { NONE } else { node.function };
+            let function = match special {
+                true => FunctionId::default(),
+                false => self.functions.met[node.function as usize].id(),
+            };
             let parent = if special { at as u32 } else { moved[node.parent as usize] };
             delta.nodes.push(NodeDelta { parent, function, figures: node.figures });
         }
         self.tree.clear_figures();
-        for at in 0..delta.nodes.len() {
-            let function = delta.nodes[at].function;
-            if function != NONE {
-                delta.nodes[at].function = self.name_function(function, &mut delta.functions, places);
-            }
-        }
     }
 
-    fn drain_objects(&mut self, delta: &mut Delta, places: &mut [u32]) {
-        let Delta { functions, objects, .. } = delta;
-        objects.extend(self.objects.entries().map(|(function, r#type, made)| ObjectDelta {
-            function: self.name_function(function, functions, places),
-            r#type,
-            made,
-        }));
+    fn drain_objects(&mut self, delta: &mut Delta) {
+        let functions = &self.functions.met;
+        let id = |place: u32| functions[place as usize].id();
+        let made = self.objects.entries();
+        delta.objects.extend(made.map(|(place, r#type, made)| ObjectDelta { function: id(place), r#type, made }));
         self.objects.clear();
-    }
-
-    /// Turns the places of functions in spans and errors into places in the delta.
-    fn name_functions(&self, delta: &mut Delta, places: &mut [u32]) {
-        let Delta { functions, spans, errors, .. } = delta;
-        for span in spans {
-            span.function = self.name_function(span.function, functions, places);
-            // Frames of one trap share their failure, but the trapping frame alone shows its flight recorder.
-            if let (true, Some(failure)) = (span.exception, &mut span.failure) {
-                let failure = alloc::sync::Arc::make_mut(failure);
-                for (function, _) in &mut failure.flight {
-                    *function = self.name_function(*function, functions, places);
-                }
-            }
-        }
-        for error in errors.iter_mut().filter(|error| error.function != NONE) {
-            error.function = self.name_function(error.function, functions, places);
-        }
-    }
-
-    fn name_function(&self, place: u32, functions: &mut Vec<FunctionDelta>, places: &mut [u32]) -> u32 {
-        let named = &mut places[place as usize];
-        if *named == NONE {
-            *named = functions.len() as u32;
-            let function = &self.functions.met[place as usize];
-            let module = self.instances.all[function.instance as usize].module;
-            functions.push(FunctionDelta { module, index: function.index, ..FunctionDelta::default() });
-        }
-        *named
     }
 
     /// Forgets instances that ended, once no frame is open that could name them.
@@ -249,31 +194,24 @@ impl Recorder {
             return;
         }
         let instances = &self.instances.all;
-        let dead = self.functions.met.iter().filter(|function| instances[function.instance as usize].ended).count();
-        if dead < DEAD_FUNCTIONS_MAX && ended < self.config.limits.instances_max / 2 {
+        let many = ended >= self.config.limits.instances_max / 2;
+        let more = if many { 0 } else { DEAD_FUNCTIONS_MAX };
+        if !self.functions.free_dead(more, |function| instances[function.instance as usize].base + function.index) {
             return;
         }
-        let moves = self.functions.retain(|function| !instances[function.instance as usize].ended);
         self.tree.clear();
         self.flight.clear();
-        for instance in &mut self.instances.all {
-            for allocation in instance.heap.live_mut() {
-                *allocation = crate::heap::Allocation {
-                    function: moves[allocation.function as usize],
-                    node: tree::OVERFLOW,
-                    ..*allocation
-                };
+        if GROWS {
+            for allocation in self.instances.all.iter_mut().flat_map(|instance| instance.heap.live_mut()) {
+                allocation.node = tree::OVERFLOW;
             }
         }
         self.instances.free_ended();
     }
 
-    /// Forgets functions, instances, tree and flight recorder; keeps manifests and buffers.
+    /// Forgets functions, instances, tree and flight recorder; keeps manifests and buffers. No id leads to a function any more.
     pub(crate) fn forget_everything(&mut self) {
-        let instances = &self.instances.all;
-        let ids = self.functions.met.iter().map(|function| instances[function.instance as usize].base + function.index);
-        let ids: Vec<u32> = ids.collect();
-        self.functions.clear(ids.into_iter());
+        self.functions.clear();
         self.tree.clear();
         self.flight.clear();
         self.instances.clear();

@@ -12,13 +12,12 @@ impl Drops {
     }
 
     pub(crate) fn add(&mut self, reason: DropReason, items: u64) {
-        let count = &mut self.0[reason as usize];
+        let count = self.of(reason);
         *count = count.saturating_add(items);
     }
 
-    /// Sets a count; gives the one before.
-    pub(crate) fn replace(&mut self, reason: DropReason, items: u64) -> u64 {
-        core::mem::replace(&mut self.0[reason as usize], items)
+    pub(crate) fn of(&mut self, reason: DropReason) -> &mut u64 {
+        &mut self.0[reason as usize]
     }
 
     pub(crate) fn merge(&mut self, other: &Drops) {

@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::delta::FunctionId;
 use crate::{Interrupt, Outcome};
 
 /// An outcome other than a return.
@@ -18,8 +19,8 @@ pub(crate) struct Failure {
     pub(crate) exit_code: Option<i32>,
     /// Whether it becomes an `exception` event on the trapping frame's span: a trap or a host's error, unless the host says no.
     pub(crate) recorded: bool,
-    /// The calls that closed last: functions' places, then their durations.
-    pub(crate) flight: Vec<(u32, u64)>,
+    /// The calls that closed last, with their durations.
+    pub(crate) flight: Vec<(FunctionId, u64)>,
 }
 
 impl Failure {

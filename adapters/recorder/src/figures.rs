@@ -1,42 +1,123 @@
-//! Figures of functions: counts and sums that add up.
+//! Figures of functions and of modules: counts and sums that add up, one for each metric. Rows of numbers, so that all of them are
+//! added, compared and told by the same few lines.
 
-/// What a function did: since the last drain in a delta, ever in the catalog.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
-    pub(crate) calls: u64,
-    pub(crate) closed: u64,
-    pub(crate) total: u64,
-    pub(crate) own: u64,
-    pub(crate) errors: u64,
-    pub(crate) unwound: u64,
-    pub(crate) heap: HeapFigures,
+use core::ops::{Index, IndexMut};
+
+/// What is known of a function: first what every call changes, last what may go down; those that metrics tell stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Figure {
+    /// Calls closed that took time.
+    Closed,
+    /// In nanoseconds: outermost activations only.
+    Total,
+    /// Without its callees'.
+    Own,
+    Calls,
+    Errors,
+    Unwound,
+    Allocations,
+    Allocated,
+    Leaked,
+    /// 1 when its gate was closed.
+    Untimed,
+    /// Bytes, or their change: may be negative, as the next.
+    Live,
+    LiveAllocations,
+    LeakedAllocations,
 }
+
+/// What a function did: since the last drain in a recorder, ever in the catalog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Figures(pub(crate) [u64; Figure::LeakedAllocations as usize + 1]);
 
 impl Figures {
     pub(crate) fn merge(&mut self, other: &Figures) {
-        let add = |mine: &mut u64, theirs: u64| *mine = mine.saturating_add(theirs);
-        add(&mut self.calls, other.calls);
-        add(&mut self.closed, other.closed);
-        add(&mut self.total, other.total);
-        add(&mut self.own, other.own);
-        add(&mut self.errors, other.errors);
-        add(&mut self.unwound, other.unwound);
-        add(&mut self.heap.allocations, other.heap.allocations);
-        add(&mut self.heap.bytes, other.heap.bytes);
-        add(&mut self.heap.leaked_allocations, other.heap.leaked_allocations);
-        add(&mut self.heap.leaked_bytes, other.heap.leaked_bytes);
-        self.heap.live_bytes = self.heap.live_bytes.wrapping_add(other.heap.live_bytes);
-        self.heap.live_allocations = self.heap.live_allocations.wrapping_add(other.heap.live_allocations);
+        add(&mut self.0, &other.0, Figure::Live as usize, usize::MAX);
+    }
+
+    /// Those that metrics tell.
+    pub(crate) fn in_metrics(&mut self) -> &mut [u64] {
+        &mut self.0[Figure::Total as usize..=Figure::Live as usize]
     }
 }
 
-/// Allocations charged to a function.
+impl Index<Figure> for Figures {
+    type Output = u64;
+
+    #[inline(always)]
+    fn index(&self, figure: Figure) -> &u64 {
+        &self.0[figure as usize]
+    }
+}
+
+impl IndexMut<Figure> for Figures {
+    #[inline(always)]
+    fn index_mut(&mut self, figure: Figure) -> &mut u64 {
+        &mut self.0[figure as usize]
+    }
+}
+
+/// What is known of a module, in the order in which metrics tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ModuleFigure {
+    Started,
+    /// Bytes.
+    Grown,
+    GrowFailures,
+    AllocationFailures,
+    DoubleFrees,
+    UnknownFrees,
+    /// Instances that are alive: a change, and so are the next two.
+    Active,
+    /// Bytes of the memories of live instances.
+    Memory,
+    /// Bytes that are alive in live instances.
+    Live,
+    /// The largest of one instance, and so is the next.
+    MemoryMax,
+    LiveMax,
+    /// 1: it is there.
+    Known,
+}
+
+/// What happened to the instances of a module: since the last drain in a recorder, ever in the catalog.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HeapFigures {
-    pub(crate) allocations: u64,
-    pub(crate) bytes: u64,
-    pub(crate) live_allocations: i64,
-    pub(crate) live_bytes: i64,
-    pub(crate) leaked_allocations: u64,
-    pub(crate) leaked_bytes: u64,
+pub(crate) struct ModuleFigures(pub(crate) [u64; ModuleFigure::Known as usize + 1]);
+
+impl ModuleFigures {
+    pub(crate) fn merge(&mut self, other: &ModuleFigures) {
+        add(&mut self.0, &other.0, ModuleFigure::Active as usize, ModuleFigure::MemoryMax as usize);
+    }
+
+    /// True when nothing happened: how large something is tells nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0[..ModuleFigure::MemoryMax as usize].iter().all(|figure| *figure == 0)
+    }
+}
+
+impl Index<ModuleFigure> for ModuleFigures {
+    type Output = u64;
+
+    fn index(&self, figure: ModuleFigure) -> &u64 {
+        &self.0[figure as usize]
+    }
+}
+
+impl IndexMut<ModuleFigure> for ModuleFigures {
+    fn index_mut(&mut self, figure: ModuleFigure) -> &mut u64 {
+        &mut self.0[figure as usize]
+    }
+}
+
+/// Adds a row to another: sums, which saturate; `changes` and what follows, which wrap; from `maxima` on, the larger one stays.
+fn add(mine: &mut [u64], theirs: &[u64], changes: usize, maxima: usize) {
+    for (at, (mine, theirs)) in mine.iter_mut().zip(theirs).enumerate() {
+        *mine = if at >= maxima {
+            *theirs.max(mine)
+        } else if at >= changes {
+            mine.wrapping_add(*theirs)
+        } else {
+            mine.saturating_add(*theirs)
+        };
+    }
 }

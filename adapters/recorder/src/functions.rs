@@ -1,9 +1,10 @@
 //! Functions that were met, by id: a dense table, so that a hook finds its function in one step.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::figures::HeapFigures;
+use crate::delta::FunctionId;
+use crate::figures::{Figure, Figures};
+use crate::gather::gather;
 use crate::histogram::Histogram;
 
 /// The place of no function.
@@ -18,10 +19,8 @@ pub(crate) const SHARED_HISTOGRAM: u32 = 0;
 pub(crate) struct Function {
     /// Calls entered, ever.
     pub(crate) entered: u64,
-    pub(crate) total: u64,
-    pub(crate) own: u64,
-    /// Calls closed that took time.
-    pub(crate) closed: u64,
+    /// Calls closed that took none: not in its histogram until they are told.
+    pub(crate) instant: u64,
     /// Depth of the outermost activation. A hint: the frame there says whether it holds, so that nothing is to be undone when
     /// a frame dies.
     pub(crate) outer: u32,
@@ -30,19 +29,18 @@ pub(crate) struct Function {
     pub(crate) instance: u32,
     /// Original function index.
     pub(crate) index: u32,
-    /// Calls closed that took none: not in its histogram until they are told.
-    pub(crate) instant: u64,
+    /// Its module's place.
+    pub(crate) module: u32,
     /// Flags that frames of its calls begin with.
     pub(crate) flags: u16,
+    /// It was seen to go on with functions in their middle (L3).
+    pub(crate) resumes: bool,
+    /// Since the last drain; calls are not counted here.
+    pub(crate) figures: Figures,
     /// The module's own counter, as last read; ever (C1).
     pub(crate) counted: u64,
     /// Calls that drains have told.
     pub(crate) told: u64,
-    /// It was seen to go on with functions in their middle (L3).
-    pub(crate) resumes: bool,
-    pub(crate) errors: u64,
-    pub(crate) unwound: u64,
-    pub(crate) heap: HeapFigures,
     /// Live bytes since the instance began, and the most there were.
     pub(crate) live: i64,
     pub(crate) live_max: u64,
@@ -52,6 +50,10 @@ impl Function {
     /// Calls ever: the module's own count where it is known and not behind what was seen.
     pub(crate) fn calls(&self) -> u64 {
         self.entered.max(self.counted)
+    }
+
+    pub(crate) fn id(&self) -> FunctionId {
+        FunctionId { module: self.module, index: self.index }
     }
 }
 
@@ -63,6 +65,8 @@ pub(crate) struct Functions {
     pub(crate) met: Vec<Function>,
     pub(crate) histograms: Vec<Histogram>,
     histograms_max: usize,
+    /// Places in `met` of functions whose instances are gone, for those that are met next.
+    free: Vec<u32>,
 }
 
 impl Functions {
@@ -91,15 +95,24 @@ impl Functions {
         self.places.get(id as usize).copied().unwrap_or(0).wrapping_sub(1)
     }
 
-    /// Meets a function.
+    /// Meets a function. Where another one was, it takes its place and its histogram.
     pub(crate) fn meet(&mut self, id: u32, mut function: Function) -> u32 {
-        function.histogram = SHARED_HISTOGRAM;
-        if self.histograms.len() < self.histograms_max {
-            function.histogram = self.histograms.len() as u32;
-            self.histograms.push(Histogram::default());
-        }
-        let place = self.met.len() as u32;
-        self.met.push(function);
+        let place = match self.free.pop() {
+            Some(place) => {
+                function.histogram = self.met[place as usize].histogram;
+                self.met[place as usize] = function;
+                place
+            }
+            None => {
+                function.histogram = SHARED_HISTOGRAM;
+                if self.histograms.len() < self.histograms_max {
+                    function.histogram = self.histograms.len() as u32;
+                    self.histograms.push(Histogram::default());
+                }
+                self.met.push(function);
+                self.met.len() as u32 - 1
+            }
+        };
         self.places[id as usize] = place + 1;
         place
     }
@@ -108,7 +121,7 @@ impl Functions {
     pub(crate) fn count_instant(&mut self) {
         for function in &mut self.met {
             let calls = core::mem::take(&mut function.instant);
-            function.closed += calls;
+            function.figures[Figure::Closed] += calls;
             self.histograms[function.histogram as usize].record_zeros(calls);
         }
     }
@@ -119,39 +132,24 @@ impl Functions {
         self.places[base as usize..end].fill(0);
     }
 
-    /// Forgets every function, keeping the room. `ids` are those that were met.
-    pub(crate) fn clear(&mut self, ids: impl Iterator<Item = u32>) {
-        for id in ids {
-            if let Some(place) = self.places.get_mut(id as usize) {
-                *place = 0;
-            }
-        }
+    /// Forgets every function, keeping the room, once no id leads to one.
+    pub(crate) fn clear(&mut self) {
         self.met.clear();
+        self.free.clear();
         self.histograms.truncate(1);
         self.histograms[0].clear();
     }
 
-    /// Keeps only the functions for which `keep` is true; gives the new place of each, or [`NONE`].
-    pub(crate) fn retain(&mut self, keep: impl Fn(&Function) -> bool) -> Vec<u32> {
-        let mut moves = Vec::with_capacity(self.met.len());
-        let mut kept = Vec::new();
-        let mut histograms = vec![core::mem::take(&mut self.histograms[0])];
-        for mut function in core::mem::take(&mut self.met) {
-            if !keep(&function) {
-                moves.push(NONE);
-                continue;
-            }
-            moves.push(kept.len() as u32);
-            if function.histogram != SHARED_HISTOGRAM {
-                histograms.push(core::mem::take(&mut self.histograms[function.histogram as usize]));
-                function.histogram = histograms.len() as u32 - 1;
-            }
-            kept.push(function);
+    /// Frees the places of functions that no id leads to, if they are so many more than before; the caller has told them, and forgets
+    /// everything that names them. `id` is the id that a function has, or had. True when it did.
+    pub(crate) fn free_dead(&mut self, more: usize, id: impl Fn(&Function) -> u32) -> bool {
+        let is_dead = |place: u32, function: &Function| self.place(id(function)) != place;
+        let dead = (0..).zip(&self.met).filter(|(place, function)| is_dead(*place, function)).map(|(place, _)| place);
+        let dead = gather(dead);
+        let many = dead.len() - self.free.len() >= more;
+        if many {
+            self.free = dead;
         }
-        (self.met, self.histograms) = (kept, histograms);
-        for place in self.places.iter_mut().filter(|place| **place != 0) {
-            *place = moves[*place as usize - 1].wrapping_add(1);
-        }
-        moves
+        many
     }
 }

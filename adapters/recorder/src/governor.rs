@@ -8,6 +8,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::catalog::{Catalog, Function};
+use crate::figures::Figure;
+use crate::gather::gather;
 use crate::order::{self, Keyed};
 use crate::{Config, Untimed};
 
@@ -44,16 +46,16 @@ impl Governor {
             let cheap = catalog.functions.iter().enumerate().filter(|(place, function)| {
                 let (calls, own) = function.recent;
                 let cheap_ns = pair_ns(*place).saturating_mul(CHEAP);
-                calls > 0 && !function.import && !function.untimed && own / calls <= cheap_ns
+                calls > 0 && !function.import && function.figures[Figure::Untimed] == 0 && own / calls <= cheap_ns
             });
-            let mut cheap: Vec<Keyed> = cheap.map(|(place, function)| (function.recent.0, place as u32)).collect();
+            let mut cheap: Vec<Keyed> = gather(cheap.map(|(place, function)| (function.recent.0, place as u32)));
             order::sort(&mut cheap);
             for (calls, place) in cheap.into_iter().rev() {
                 if cost <= budget {
                     break;
                 }
                 cost -= calls.saturating_mul(catalog.pair_ns(place, config)) as f64;
-                catalog.functions[place as usize].untimed = true;
+                catalog.functions[place as usize].figures[Figure::Untimed] = 1;
             }
             self.publish(catalog);
         }
@@ -63,9 +65,9 @@ impl Governor {
     }
 
     fn publish(&mut self, catalog: &Catalog) {
-        let untimed = catalog.functions.iter().filter(|function| function.untimed);
+        let untimed = catalog.functions.iter().filter(|function| function.figures[Figure::Untimed] > 0);
         let key = |function: &Function| (catalog.modules[function.module as usize].build.0, function.index);
-        let mut functions: Vec<Keyed> = untimed.map(key).collect();
+        let mut functions: Vec<Keyed> = gather(untimed.map(key));
         order::sort(&mut functions);
         if functions != *self.untimed.functions {
             self.untimed = Untimed { version: self.untimed.version + 1, functions: Arc::new(functions) };

@@ -4,6 +4,8 @@
 //! call: a duration in seconds is a float whose exponent is the octave, and seven known mantissas part an octave in eight. A
 //! table of sixteen entries says where to begin; one comparison ends it.
 
+use crate::delta::HistogramDelta;
+
 /// Scale at which durations are recorded.
 pub(crate) const SCALE: i32 = 3;
 
@@ -108,6 +110,12 @@ impl Histogram {
         for (mine, theirs) in self.buckets.iter_mut().skip(first).zip(counts) {
             *mine = mine.saturating_add(*theirs);
         }
+    }
+
+    /// Adds what a recorder tells; its counts stand somewhere in these.
+    pub(crate) fn merge_delta(&mut self, delta: &HistogramDelta, counts: &[u64]) {
+        let counts = &counts[delta.at as usize..][..delta.len as usize];
+        self.merge(delta.sum, delta.min, delta.max, delta.zero, delta.first as usize, counts);
     }
 
     /// Adds another histogram.

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 use waspect_abi::{BuildId, Manifest};
 
+use crate::figures::ModuleFigures;
+use crate::gather::gather;
 use crate::heap::Heap;
 
 /// A module that was announced or whose manifest was added.
@@ -24,27 +26,16 @@ pub(crate) struct Instance {
     pub(crate) module: u32,
     pub(crate) began: u64,
     pub(crate) ended: bool,
-    /// True once a drain has told that it began.
-    pub(crate) told: bool,
     pub(crate) heap: Heap,
     /// Version of the governor's decisions that its gates follow, and what they were.
     pub(crate) gates: u64,
     pub(crate) closed_gates: Vec<u32>,
-    pub(crate) figures: InstanceFigures,
+    /// Since the last drain.
+    pub(crate) figures: ModuleFigures,
     /// Bytes of its memories, and what drains have told of them.
     pub(crate) memory: u64,
     pub(crate) memory_told: u64,
     pub(crate) live_told: u64,
-}
-
-/// What happened to an instance since the last drain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct InstanceFigures {
-    pub(crate) grown: u64,
-    pub(crate) grow_failures: u64,
-    pub(crate) allocation_failures: u64,
-    pub(crate) double_frees: u64,
-    pub(crate) unknown_frees: u64,
 }
 
 /// All instances of a recorder.
@@ -123,8 +114,7 @@ impl Instances {
 
     /// Frees the places of instances that ended; the caller has forgotten everything that names them.
     pub(crate) fn free_ended(&mut self) {
-        self.free.clear();
-        self.free.extend((0..self.all.len() as u32).filter(|place| self.all[*place as usize].ended));
+        self.free = gather((0..self.all.len() as u32).filter(|place| self.all[*place as usize].ended));
     }
 
     /// The place of a module; added when it is new.

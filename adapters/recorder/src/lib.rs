@@ -28,6 +28,7 @@ mod figures;
 mod flight;
 mod frame;
 mod functions;
+mod gather;
 mod glob;
 mod governor;
 mod heap;

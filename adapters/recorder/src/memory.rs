@@ -2,6 +2,7 @@
 
 use waspect_abi::semconv::DropReason;
 
+use crate::figures::{Figure, ModuleFigure};
 use crate::frame::flag;
 use crate::functions::NONE;
 use crate::heap::{Allocation, Freed};
@@ -36,12 +37,12 @@ impl Recorder {
         instance.memory = memory_bytes;
         let leaks = now.saturating_sub(instance.began) >= self.config.leak_age_ns;
         for allocation in instance.heap.live() {
-            let figures = &mut self.functions.met[allocation.function as usize];
-            figures.heap.live_allocations -= 1;
-            figures.heap.live_bytes = figures.heap.live_bytes.wrapping_sub_unsigned(allocation.size);
+            let figures = &mut self.functions.met[allocation.function as usize].figures;
+            figures[Figure::LiveAllocations] = figures[Figure::LiveAllocations].wrapping_sub(1);
+            figures[Figure::Live] = figures[Figure::Live].wrapping_sub(allocation.size);
             if leaks {
-                figures.heap.leaked_allocations += 1;
-                figures.heap.leaked_bytes = figures.heap.leaked_bytes.saturating_add(allocation.size);
+                figures[Figure::LeakedAllocations] += 1;
+                figures[Figure::Leaked] = figures[Figure::Leaked].saturating_add(allocation.size);
             }
             self.tree.count(allocation.node, |node| node.live = node.live.wrapping_sub_unsigned(allocation.size));
         }
@@ -56,8 +57,7 @@ impl Recorder {
     pub(crate) fn allocate(&mut self, function: u32, old: u64, new: u64, size: u64) {
         let place = self.functions.met[function as usize].instance;
         if new == 0 && size > 0 {
-            let figures = &mut self.instances.all[place as usize].figures;
-            figures.allocation_failures += 1;
+            self.instances.all[place as usize].figures[ModuleFigure::AllocationFailures] += 1;
             return;
         }
         match new {
@@ -93,20 +93,21 @@ impl Recorder {
             return;
         };
         if result == ALL_ONES {
-            instance.figures.grow_failures += 1;
+            instance.figures[ModuleFigure::GrowFailures] += 1;
             return;
         }
         let bytes = |pages: u64| pages.saturating_mul(1 << page_size_log2.min(PAGE_SIZE_LOG2));
-        instance.figures.grown = instance.figures.grown.saturating_add(bytes(delta));
+        let grown = &mut instance.figures[ModuleFigure::Grown];
+        *grown = grown.saturating_add(bytes(delta));
         instance.memory = instance.memory.max(bytes(result)).saturating_add(bytes(delta));
     }
 
     fn take(&mut self, place: u32, function: u32, address: u64, size: u64) {
         let node = self.node_of_caller(function, size);
         self.tree.count(node, |figures| figures.allocated = figures.allocated.saturating_add(size));
-        let met = &mut self.functions.met[function as usize];
-        met.heap.allocations += 1;
-        met.heap.bytes = met.heap.bytes.saturating_add(size);
+        let figures = &mut self.functions.met[function as usize].figures;
+        figures[Figure::Allocations] += 1;
+        figures[Figure::Allocated] = figures[Figure::Allocated].saturating_add(size);
         if address == table::EMPTY {
             return;
         }
@@ -132,8 +133,8 @@ impl Recorder {
                 self.change_live(allocation, -1);
             }
             Freed::Untracked => {}
-            Freed::Twice => instance.figures.double_frees += 1,
-            Freed::Unknown => instance.figures.unknown_frees += 1,
+            Freed::Twice => instance.figures[ModuleFigure::DoubleFrees] += 1,
+            Freed::Unknown => instance.figures[ModuleFigure::UnknownFrees] += 1,
         }
     }
 
@@ -141,8 +142,9 @@ impl Recorder {
     fn change_live(&mut self, allocation: Allocation, sign: i64) {
         let bytes = (allocation.size as i64).wrapping_mul(sign);
         let met = &mut self.functions.met[allocation.function as usize];
-        met.heap.live_allocations += sign;
-        met.heap.live_bytes = met.heap.live_bytes.wrapping_add(bytes);
+        let figures = &mut met.figures;
+        figures[Figure::LiveAllocations] = figures[Figure::LiveAllocations].wrapping_add_signed(sign);
+        figures[Figure::Live] = figures[Figure::Live].wrapping_add_signed(bytes);
         met.live = met.live.wrapping_add(bytes);
         met.live_max = met.live_max.max(met.live.max(0) as u64);
         self.tree.count(allocation.node, |node| node.live = node.live.wrapping_add(bytes));

@@ -10,6 +10,7 @@ use waspect_abi::{ABI_VERSION, BASE_REFUSED, BuildId, Manifest};
 use crate::clock::Clock;
 use crate::delta::{ErrorDelta, Span};
 use crate::drops::Drops;
+use crate::figures::ModuleFigure;
 use crate::flight::Flight;
 use crate::frame::flag;
 use crate::functions::{Function, Functions, NONE};
@@ -124,6 +125,10 @@ impl Recorder {
 
     /// Makes it as new, keeping its buffers and manifests. What was not drained is lost.
     pub fn reset(&mut self, entropy: Option<[u8; 16]>) {
+        for place in self.instances.live() {
+            let instance = &self.instances.all[*place as usize];
+            self.functions.forget_ids(instance.base, instance.ids);
+        }
         self.forget_everything();
         self.lane = Lane { frames: core::mem::take(&mut self.lane.frames), ..Lane::default() };
         self.lane.frames.clear();
@@ -143,7 +148,7 @@ impl Recorder {
         let module = self.instances.module(manifest.build_id());
         self.instances.modules[module as usize].manifest = Some(manifest);
         for function in &mut self.functions.met {
-            if self.instances.all[function.instance as usize].module == module {
+            if function.module == module {
                 function.flags = flags(&self.config, &self.instances, function);
             }
         }
@@ -166,6 +171,9 @@ impl Recorder {
         let module = self.instances.module(BuildId::from_halves(build_a, build_b));
         let instance = &mut self.instances.all[place as usize];
         instance.module = module;
+        for figure in [ModuleFigure::Known, ModuleFigure::Started, ModuleFigure::Active] {
+            instance.figures[figure] = 1;
+        }
         let manifest = &self.instances.modules[module as usize].manifest;
         if self.config.preallocate && manifest.as_ref().is_none_or(|manifest| !manifest.allocators.is_empty()) {
             instance.heap.reserve(limits.allocations_max);
@@ -281,7 +289,7 @@ impl Recorder {
             return self.lane.frames.last().is_some();
         };
         let function = &self.functions.met[frame.function as usize];
-        let module = &self.instances.modules[self.instances.all[function.instance as usize].module as usize];
+        let module = &self.instances.modules[function.module as usize];
         let entry = module.manifest.as_ref().and_then(|manifest| manifest.function(function.index));
         entry.is_some_and(|entry| entry.kind == Kind::Import as i32)
     }
@@ -333,8 +341,8 @@ impl Recorder {
             self.drops.count(DropReason::Function);
             return None;
         };
-        let index = id - self.instances.all[instance as usize].base;
-        let mut function = Function { instance, index, ..Function::default() };
+        let Instance { base, module, .. } = self.instances.all[instance as usize];
+        let mut function = Function { instance, module, index: id - base, ..Function::default() };
         function.flags = flags(&self.config, &self.instances, &function);
         Some(self.functions.meet(id, function))
     }
@@ -342,7 +350,7 @@ impl Recorder {
 
 /// Flags that frames of a function's calls begin with.
 fn flags(config: &Config, instances: &Instances, function: &Function) -> u16 {
-    let module = &instances.modules[instances.all[function.instance as usize].module as usize];
+    let module = &instances.modules[function.module as usize];
     let name = module.manifest.as_ref().and_then(|manifest| manifest.function(function.index)).map(|entry| &entry.name);
     let listed = name.is_some_and(|name| config.spans.always.iter().any(|pattern| crate::glob::matches(pattern, name)));
     if listed { flag::LISTED } else { 0 }

@@ -6,10 +6,10 @@ use alloc::sync::Arc;
 use waspect_abi::semconv::DropReason;
 
 use crate::calls::Closing;
-use crate::delta::ErrorDelta;
+use crate::delta::{ErrorDelta, FunctionId};
 use crate::failure::Failure;
 use crate::frame::{NO_FUNCTION, flag};
-use crate::functions::NONE;
+use crate::gather::gather;
 use crate::spans::Trace;
 use crate::stacks::STACKS;
 use crate::tree;
@@ -179,7 +179,7 @@ impl Recorder {
             self.busy = self.busy.saturating_add(now.saturating_sub(root.busy_from));
         }
         if let (true, Some(ids)) = (root.sampled, &self.ids) {
-            let flushed = root.flush(ids, &[], &mut self.spans, self.config.limits.spans_max);
+            let flushed = root.flush(ids, &self.functions.met, &[], &mut self.spans, self.config.limits.spans_max);
             // A hook may have died between a candidate and its count (H2): nothing wraps, and no root means none.
             self.candidates = self.candidates.saturating_sub(flushed.candidates);
             self.drops.add(DropReason::Span, flushed.dropped);
@@ -212,10 +212,11 @@ impl Recorder {
     fn fail_above(&mut self, now: u64, depth: usize, mut failure: Failure) {
         if failure.is_error() {
             let innermost = self.lane.frames[depth..].iter().rev().find(|frame| !frame.is(flag::SCOPE));
-            let function = innermost.map_or(NONE, |frame| frame.function);
+            let function = innermost.map(|frame| self.functions.met[frame.function as usize].id());
             self.count_error(&failure, function);
             failure.recorded &= self.config.exception_events;
-            failure.flight = self.flight.calls().collect();
+            let calls = self.flight.calls();
+            failure.flight = gather(calls.map(|(place, ns)| (self.functions.met[place as usize].id(), ns)));
         }
         let mut exception = failure.is_error();
         let failure = Arc::new(failure);
@@ -225,7 +226,7 @@ impl Recorder {
         }
     }
 
-    fn count_error(&mut self, failure: &Failure, function: u32) {
+    fn count_error(&mut self, failure: &Failure, function: Option<FunctionId>) {
         let code = failure.error_type.as_deref().unwrap_or_default();
         match self.errors.iter().position(|error| error.code == code && error.function == function) {
             Some(at) => self.errors[at].count += 1,

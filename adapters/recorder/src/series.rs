@@ -8,7 +8,8 @@ use waspect_abi::semconv::attribute;
 use crate::catalog::Catalog;
 use crate::drops::Drops;
 use crate::exemplar::{self, Exemplar};
-use crate::figures::Figures;
+use crate::figures::{Figure, Figures};
+use crate::gather::gather;
 use crate::histogram::Histogram;
 use crate::ids;
 use crate::order::{self, Keyed};
@@ -29,8 +30,7 @@ pub(crate) struct Exported {
     catalog_version: u64,
     admitted: usize,
     pub(crate) drops: Drops,
-    pub(crate) modules: Vec<ModuleTold>,
-    pub(crate) totals: [u64; 3],
+    pub(crate) totals: [u64; 4],
 }
 
 /// Functions of one name.
@@ -46,13 +46,6 @@ pub(crate) struct Series {
     pub(crate) histogram_told: Option<Box<Histogram>>,
 }
 
-/// What was told of a module.
-#[derive(Debug, Default)]
-pub(crate) struct ModuleTold {
-    pub(crate) values: [u64; 6],
-    pub(crate) final_memory: Option<Box<Histogram>>,
-}
-
 impl Exported {
     pub(crate) fn new(start_unix_ns: u64) -> Exported {
         let attributes = Attributes::default().truth(attribute::OTEL_METRIC_OVERFLOW);
@@ -65,8 +58,7 @@ impl Exported {
             catalog_version: 0,
             admitted: 0,
             drops: Drops::default(),
-            modules: Vec::new(),
-            totals: [0; 3],
+            totals: [0; 4],
         }
     }
 
@@ -140,7 +132,8 @@ impl Exported {
     /// for the overflow series.
     fn admit(&mut self, sets_max: usize) {
         let waiting = self.series.iter().enumerate().filter(|(_, series)| series.admitted.is_none());
-        let mut waiting: Vec<Keyed> = waiting.map(|(place, series)| (!series.figures.own, place as u32)).collect();
+        let waiting = waiting.map(|(place, series)| (!series.figures[Figure::Own], place as u32));
+        let mut waiting: Vec<Keyed> = gather(waiting);
         order::sort(&mut waiting);
         for (_, place) in waiting {
             let room = self.admitted + 1 < sets_max;
@@ -151,6 +144,11 @@ impl Exported {
 }
 
 impl Series {
+    /// True of the one that holds what has no points of its own.
+    pub(crate) fn is_overflow(&self) -> bool {
+        self.admitted.is_none()
+    }
+
     /// The durations of all its functions, and whatever else belongs to it.
     pub(crate) fn histogram(&self, catalog: &Catalog, more: Option<&Histogram>) -> Histogram {
         let mut merged = more.cloned().unwrap_or_default();

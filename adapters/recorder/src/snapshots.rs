@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::figures::{Figure, ModuleFigure};
 use crate::{Aggregator, ErrorSnapshot, FunctionSnapshot, ModuleSnapshot, ObjectSnapshot, Snapshot};
 
 impl Aggregator {
@@ -38,23 +39,23 @@ impl Aggregator {
                 file: function.file.clone(),
                 line: function.line,
                 import: function.import,
-                calls: figures.calls,
-                timed_calls: figures.closed,
-                errors: figures.errors,
-                unwound: figures.unwound,
-                total_ns: figures.total,
-                self_ns: figures.own,
+                calls: figures[Figure::Calls],
+                timed_calls: figures[Figure::Closed],
+                errors: figures[Figure::Errors],
+                unwound: figures[Figure::Unwound],
+                total_ns: figures[Figure::Total],
+                self_ns: figures[Figure::Own],
                 max_ns: histogram.map_or(0, |histogram| histogram.max),
                 p50_ns: histogram.and_then(|histogram| histogram.quantile(0.5)),
                 p99_ns: histogram.and_then(|histogram| histogram.quantile(0.99)),
-                allocations: figures.heap.allocations,
-                allocated_bytes: figures.heap.bytes,
-                live_bytes: figures.heap.live_bytes,
-                live_allocations: figures.heap.live_allocations,
+                allocations: figures[Figure::Allocations],
+                allocated_bytes: figures[Figure::Allocated],
+                live_bytes: figures[Figure::Live] as i64,
+                live_allocations: figures[Figure::LiveAllocations] as i64,
                 live_bytes_max: function.live_max,
-                leaked_bytes: figures.heap.leaked_bytes,
-                leaked_allocations: figures.heap.leaked_allocations,
-                untimed: function.untimed,
+                leaked_bytes: figures[Figure::Leaked],
+                leaked_allocations: figures[Figure::LeakedAllocations],
+                untimed: figures[Figure::Untimed] > 0,
             }
         })
     }
@@ -85,20 +86,23 @@ impl Aggregator {
     }
 
     fn modules(&self) -> impl Iterator<Item = ModuleSnapshot> {
-        self.catalog.modules.iter().map(|module| ModuleSnapshot {
-            build: module.build,
-            name: module.name.clone(),
-            instances_started: module.started,
-            instances_ended: module.ended,
-            memory_bytes: module.memory.max(0) as u64,
-            memory_bytes_max: module.memory_max,
-            grown_bytes: module.figures.grown,
-            grow_failures: module.figures.grow_failures,
-            live_bytes: module.live,
-            live_bytes_max: module.live_max,
-            allocation_failures: module.figures.allocation_failures,
-            double_frees: module.figures.double_frees,
-            unknown_frees: module.figures.unknown_frees,
+        self.catalog.modules.iter().map(|module| {
+            let figures = &module.figures;
+            ModuleSnapshot {
+                build: module.build,
+                name: module.name.clone(),
+                instances_started: figures[ModuleFigure::Started],
+                instances_ended: figures[ModuleFigure::Started].saturating_sub(figures[ModuleFigure::Active]),
+                memory_bytes: (figures[ModuleFigure::Memory] as i64).max(0) as u64,
+                memory_bytes_max: figures[ModuleFigure::MemoryMax],
+                grown_bytes: figures[ModuleFigure::Grown],
+                grow_failures: figures[ModuleFigure::GrowFailures],
+                live_bytes: figures[ModuleFigure::Live] as i64,
+                live_bytes_max: figures[ModuleFigure::LiveMax],
+                allocation_failures: figures[ModuleFigure::AllocationFailures],
+                double_frees: figures[ModuleFigure::DoubleFrees],
+                unknown_frees: figures[ModuleFigure::UnknownFrees],
+            }
         })
     }
 }

@@ -12,6 +12,7 @@ use core::cmp::Ordering;
 
 use crate::delta::Span;
 use crate::failure::Failure;
+use crate::functions::Function;
 use crate::ids::Ids;
 use crate::order::{self, Keyed};
 
@@ -132,8 +133,15 @@ impl Root {
     }
 
     /// Makes spans of the candidates. `open` are the frames that are still open and will be kept, by ascending number; gives the
-    /// numbers of those that became parents.
-    pub(crate) fn flush(&mut self, ids: &Ids, open: &[u64], out: &mut Vec<Span>, room: usize) -> Flushed {
+    /// numbers of those that became parents. `functions` are those that were met.
+    pub(crate) fn flush(
+        &mut self,
+        ids: &Ids,
+        functions: &[Function],
+        open: &[u64],
+        out: &mut Vec<Span>,
+        room: usize,
+    ) -> Flushed {
         let mut candidates = core::mem::take(&mut self.slowest).into_vec();
         candidates.append(&mut self.kept);
         let mut order = core::mem::take(&mut self.order);
@@ -171,7 +179,8 @@ impl Root {
                 continue;
             }
             let omitted = if candidate.sequence == self.sequence { self.omitted } else { 0 };
-            out.push(Span::new(&self.trace, ids.span(candidate.sequence), parent, candidate, omitted));
+            let function = functions[candidate.function as usize].id();
+            out.push(Span::new(&self.trace, ids.span(candidate.sequence), parent, candidate, function, omitted));
         }
         candidates.clear();
         (self.slowest, self.above, self.order) = (BinaryHeap::from(candidates), above, order);

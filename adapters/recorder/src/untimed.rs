@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use waspect_abi::BuildId;
 
+use crate::gather::gather;
 use crate::order::Keyed;
 
 /// Functions whose gates are to be closed, of every module in the process. Cheap to clone and to compare.
@@ -21,7 +22,7 @@ impl Untimed {
     pub fn functions(&self, build: BuildId) -> Vec<u32> {
         let first = self.functions.partition_point(|(id, _)| *id < build.0);
         let functions = self.functions[first..].iter().take_while(|(id, _)| *id == build.0);
-        functions.map(|(_, function)| *function).collect()
+        gather(functions.map(|(_, function)| *function))
     }
 }
 

@@ -7,6 +7,7 @@ use waspect_abi::semconv::{Instrument, Metric};
 use super::wire;
 use crate::Temporality;
 use crate::exemplar::Exemplar;
+use crate::gather::gather;
 use crate::histogram::{BYTES, BYTES_SHIFT, Histogram, INDEX_MIN, SCALE};
 
 const DELTA: u64 = 1;
@@ -99,10 +100,8 @@ pub(crate) fn histogram(
     let (per_unit, shift) = if histogram.factor == BYTES { (1.0, BYTES_SHIFT) } else { (1e9, 0) };
     let told_at = |place: usize| told.map_or(0, |told| told.buckets[place]);
     let counts = histogram.range().map(|place| (place, histogram.buckets[place] - told_at(place)));
-    let mut counts: Vec<(i32, u64)> = counts
-        .filter(|(_, count)| *count > 0)
-        .map(|(place, count)| (place as i32 + INDEX_MIN + shift, count))
-        .collect();
+    let counts = counts.filter(|(_, count)| *count > 0);
+    let mut counts = gather(counts.map(|(place, count)| (place as i32 + INDEX_MIN + shift, count)));
     let mut scale = SCALE;
     while let (Some(first), Some(last)) = (counts.first(), counts.last())
         && (last.0 - first.0) as usize >= BUCKETS_MAX

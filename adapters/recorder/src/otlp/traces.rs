@@ -41,13 +41,13 @@ impl Named {
     }
 }
 
-/// Appends a span, as field 2 of `ScopeSpans`. `name_of` names the functions of the flight recorder.
+/// Appends a span, as field 2 of `ScopeSpans`. `name_of` names the calls of the flight recorder, by their place there.
 pub(crate) fn span<'n>(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
     span: &Span,
     named: &Named,
-    name_of: impl Fn(u32) -> &'n str,
+    name_of: impl Fn(usize) -> &'n str,
 ) {
     scratch.clear();
     if span.allocated | span.omitted != 0 || span.unwound || span.failure.is_some() || span.trace_state.is_some() {
@@ -78,7 +78,7 @@ pub(crate) fn span<'n>(
     out.extend_from_slice(scratch);
 }
 
-fn rare_fields<'n>(out: &mut Vec<u8>, span: &Span, name_of: impl Fn(u32) -> &'n str) {
+fn rare_fields<'n>(out: &mut Vec<u8>, span: &Span, name_of: impl Fn(usize) -> &'n str) {
     if let Some(state) = &span.trace_state {
         wire::text(out, 3, state);
     }
@@ -110,7 +110,7 @@ fn rare_fields<'n>(out: &mut Vec<u8>, span: &Span, name_of: impl Fn(u32) -> &'n 
 }
 
 /// The exception, and the calls that closed before it.
-fn events<'n>(out: &mut Vec<u8>, span: &Span, failure: &Failure, error_type: &str, name_of: impl Fn(u32) -> &'n str) {
+fn events<'n>(out: &mut Vec<u8>, span: &Span, failure: &Failure, error_type: &str, name_of: impl Fn(usize) -> &'n str) {
     if failure.recorded {
         wire::message(out, 11, |out| {
             wire::fixed64(out, 1, span.end_unix);
@@ -126,7 +126,7 @@ fn events<'n>(out: &mut Vec<u8>, span: &Span, failure: &Failure, error_type: &st
         wire::message(out, 11, |out| {
             wire::fixed64(out, 1, span.end_unix);
             wire::text(out, 2, event::WASPECT_FLIGHT_RECORDER);
-            let names = failure.flight.iter().map(|(function, _)| Value::from(name_of(*function)));
+            let names = (0..failure.flight.len()).map(|call| Value::from(name_of(call)));
             wire::list_attribute(out, 3, attribute::WASPECT_FLIGHT_FUNCTIONS, names);
             let durations = failure.flight.iter().map(|(_, duration)| Value::Int(*duration as i64));
             wire::list_attribute(out, 3, attribute::WASPECT_FLIGHT_DURATIONS, durations);
