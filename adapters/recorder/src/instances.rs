@@ -45,7 +45,7 @@ pub(crate) struct Instances {
     /// By place. Ended ones are free to be taken once a drain has told them.
     pub(crate) all: Vec<Instance>,
     /// Places of instances that hold ids, by ascending base.
-    by_base: Vec<u32>,
+    pub(crate) by_base: Vec<u32>,
     /// Places that are free.
     free: Vec<u32>,
 }

@@ -1,4 +1,4 @@
-//! Putting things in order: one sort for everything, of keys and the places that they stand for.
+//! Putting things in order: one heap for everything, and one sort, of keys and the places that they stand for.
 //!
 //! What is sorted here is larger than its key, so that moving keys is cheaper; and a heap is a tenth of what `std` unfolds for each
 //! type that it sorts, kilobytes of recorder.wasm.
@@ -16,24 +16,31 @@ pub(crate) fn sort(keys: &mut [Keyed]) {
             end -= 1;
             keys.swap(0, end);
         }
-        sift_down(&mut keys[..end], unheaped);
+        sift_down(&mut keys[..end], unheaped, |key| *key);
     }
 }
 
-/// Moves a key below the larger ones under it.
-fn sift_down(keys: &mut [Keyed], mut at: usize) {
-    while let Some(mut largest) = keys.get(2 * at + 1) {
+/// Moves an item of a heap, whose first has the largest key, below the larger ones under it.
+pub(crate) fn sift_down<T, K: Ord>(heap: &mut [T], mut at: usize, key: impl Fn(&T) -> K) {
+    loop {
         let mut below = 2 * at + 1;
-        if let Some(other) = keys.get(below + 1)
-            && other > largest
-        {
-            (largest, below) = (other, below + 1);
+        if below + 1 < heap.len() && key(&heap[below + 1]) > key(&heap[below]) {
+            below += 1;
         }
-        if keys[at] >= *largest {
+        if below >= heap.len() || key(&heap[at]) >= key(&heap[below]) {
             return;
         }
-        keys.swap(at, below);
+        heap.swap(at, below);
         at = below;
+    }
+}
+
+/// Moves the last item of a heap above the smaller ones over it.
+pub(crate) fn sift_up<T, K: Ord>(heap: &mut [T], key: impl Fn(&T) -> K) {
+    let mut at = heap.len().saturating_sub(1);
+    while at > 0 && key(&heap[at]) > key(&heap[(at - 1) / 2]) {
+        heap.swap(at, (at - 1) / 2);
+        at = (at - 1) / 2;
     }
 }
 

@@ -110,7 +110,9 @@ impl Recorder {
             recorder.lane.frames.reserve(limits.depth_max);
             recorder.spans.reserve(limits.spans_max);
             let spans = recorder.config.spans.per_root_max.min(limits.spans_max);
-            recorder.spare_roots.extend((0..PREPARED_ROOTS).map(|_| Root::with_room(spans)));
+            for _ in 0..PREPARED_ROOTS {
+                recorder.spare_roots.push(Root::with_room(spans));
+            }
         }
         recorder
     }
@@ -314,18 +316,21 @@ impl Recorder {
     /// What is to be done to gates so that live instances follow `untimed`. Empty when nothing changed since the last time.
     pub fn gate_changes(&mut self, untimed: &Untimed) -> Vec<GateChange> {
         let mut changes = Vec::new();
-        for place in self.instances.live().to_vec() {
-            let instance = &mut self.instances.all[place as usize];
+        let Instances { modules, all, by_base, .. } = &mut self.instances;
+        for place in by_base {
+            let instance = &mut all[*place as usize];
             if instance.gates == untimed.version {
                 continue;
             }
             instance.gates = untimed.version;
-            let wanted = untimed.functions(self.instances.modules[instance.module as usize].build);
-            let change = |function: &u32, open| GateChange { base: instance.base, function: *function, open };
-            let opened = instance.closed_gates.iter().filter(|function| wanted.binary_search(function).is_err());
-            changes.extend(opened.map(|function| change(function, true)));
-            let closed = wanted.iter().filter(|function| instance.closed_gates.binary_search(function).is_err());
-            changes.extend(closed.filter(|function| **function < instance.ids).map(|function| change(function, false)));
+            let wanted = untimed.functions(modules[instance.module as usize].build);
+            for (these, others, open) in [(&instance.closed_gates, &wanted, true), (&wanted, &instance.closed_gates, false)] {
+                for function in these.iter().copied().filter(|function| *function < instance.ids) {
+                    if others.binary_search(&function).is_err() {
+                        changes.push(GateChange { base: instance.base, function, open });
+                    }
+                }
+            }
             instance.closed_gates = wanted;
         }
         changes

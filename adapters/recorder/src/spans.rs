@@ -5,10 +5,8 @@
 //! it that was still open. Candidates are bounded: the shortest gives way. A parent never gives way before its child, as it
 //! took at least as long.
 
-use alloc::collections::BinaryHeap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 
 use crate::delta::Span;
 use crate::failure::Failure;
@@ -34,26 +32,12 @@ pub(crate) struct Candidate {
     pub(crate) failure: Option<Arc<Failure>>,
 }
 
-/// The top of the heap is the candidate that gives way first: the shortest, and of equals the one that opened last.
-impl Ord for Candidate {
-    fn cmp(&self, other: &Candidate) -> Ordering {
-        other.duration.cmp(&self.duration).then(self.sequence.cmp(&other.sequence))
+impl Candidate {
+    /// The larger one gives way first: the shorter, and of equals the one that opened last.
+    fn key(&self) -> (u64, u64) {
+        (!self.duration, self.sequence)
     }
 }
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Candidate) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Candidate {
-    fn eq(&self, other: &Candidate) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Candidate {}
 
 /// What all spans of a root share.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +67,8 @@ pub(crate) struct Root {
     pub(crate) busy_from: u64,
     /// Spans kept whatever comes: the root's, those whose context is known outside.
     pub(crate) kept: Vec<Candidate>,
-    pub(crate) slowest: BinaryHeap<Candidate>,
+    /// A heap: the first one gives way first.
+    pub(crate) slowest: Vec<Candidate>,
     /// Frames that were promised to be kept.
     pub(crate) promised: usize,
     /// Candidates that gave way.
@@ -105,7 +90,7 @@ impl Root {
     pub(crate) fn with_room(spans: usize) -> Root {
         Root {
             kept: Vec::with_capacity(spans + 1),
-            slowest: BinaryHeap::with_capacity(2 * (spans + 1)),
+            slowest: Vec::with_capacity(2 * (spans + 1)),
             above: Vec::with_capacity(2 * (spans + 1)),
             order: Vec::with_capacity(2 * (spans + 1)),
             ..Root::default()
@@ -123,13 +108,17 @@ impl Root {
 
     /// A call that the policy wants to see. False: it, or another one, gave way.
     pub(crate) fn offer(&mut self, candidate: Candidate, spans_max: usize) -> bool {
-        let room = self.slowest.len() + 1 < spans_max;
-        self.slowest.push(candidate);
-        if !room {
-            self.slowest.pop();
-            self.omitted += 1;
+        if self.slowest.len() + 1 < spans_max {
+            self.slowest.push(candidate);
+            order::sift_up(&mut self.slowest, Candidate::key);
+            return true;
         }
-        room
+        self.omitted += 1;
+        if let Some(first) = self.slowest.first_mut().filter(|first| first.key() > candidate.key()) {
+            *first = candidate;
+            order::sift_down(&mut self.slowest, 0, Candidate::key);
+        }
+        false
     }
 
     /// Makes spans of the candidates. `open` are the frames that are still open and will be kept, by ascending number; gives the
@@ -142,7 +131,7 @@ impl Root {
         out: &mut Vec<Span>,
         room: usize,
     ) -> Flushed {
-        let mut candidates = core::mem::take(&mut self.slowest).into_vec();
+        let mut candidates = core::mem::take(&mut self.slowest);
         candidates.append(&mut self.kept);
         let mut order = core::mem::take(&mut self.order);
         order.clear();
@@ -183,7 +172,7 @@ impl Root {
             out.push(Span::new(&self.trace, ids.span(candidate.sequence), parent, candidate, function, omitted));
         }
         candidates.clear();
-        (self.slowest, self.above, self.order) = (BinaryHeap::from(candidates), above, order);
+        (self.slowest, self.above, self.order) = (candidates, above, order);
         flushed
     }
 }
