@@ -95,7 +95,11 @@ extern "C" fn configure(wall_unix_ms: f64) {
         let recorder = Recorder::new(config, entropy);
         let aggregator = Aggregator::new(config, Resource { attributes }, nanoseconds(wall_unix_ms));
         // They live as long as the instance: code that drops them would be dead weight.
-        core::mem::forget((state.recorder.replace(recorder), state.aggregator.replace(aggregator)));
+        // SAFETY: the places are valid, and what was there before is leaked.
+        unsafe {
+            core::ptr::write(&mut state.recorder, Some(recorder));
+            core::ptr::write(&mut state.aggregator, Some(aggregator));
+        }
     });
 }
 

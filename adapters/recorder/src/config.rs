@@ -1,7 +1,7 @@
 //! What a host decides before it records. Plain data with defaults; this module reads no environment.
 
-use alloc::string::String;
-use alloc::vec::Vec;
+#[cfg(feature = "allow-list")]
+use alloc::{string::String, vec::Vec};
 
 /// Options of [`Recorder`](crate::Recorder) and [`Aggregator`](crate::Aggregator). Both get the same one.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,7 @@ pub struct SpanPolicy {
     /// A call that took at least this long becomes a span, in nanoseconds.
     pub min_duration_ns: u64,
     /// Functions whose every call becomes a span: names as the manifest has them, `*` stands for anything.
+    #[cfg(feature = "allow-list")]
     pub always: Vec<String>,
     /// Most spans a root; the slowest are kept and the rest is counted on the root.
     pub per_root_max: usize,
@@ -66,11 +67,25 @@ pub struct SpanPolicy {
     pub open_root_ns: u64,
 }
 
+impl SpanPolicy {
+    /// Whether every call of a function with this name becomes a span.
+    #[cfg(feature = "allow-list")]
+    pub(crate) fn lists(&self, name: &str) -> bool {
+        self.always.iter().any(|pattern| crate::glob::matches(pattern, name))
+    }
+
+    #[cfg(not(feature = "allow-list"))]
+    pub(crate) fn lists(&self, _: &str) -> bool {
+        false
+    }
+}
+
 impl Default for SpanPolicy {
     fn default() -> SpanPolicy {
         SpanPolicy {
             on: true,
             min_duration_ns: 100_000,
+            #[cfg(feature = "allow-list")]
             always: Vec::new(),
             per_root_max: 1_000,
             open_root_ns: 60_000_000_000,

@@ -26,44 +26,28 @@ pub(crate) struct Failure {
 impl Failure {
     /// None: it returned.
     pub(crate) fn new(outcome: &Outcome) -> Option<Failure> {
-        let failure = match outcome {
+        let (name, error_type, texts) = match outcome {
             Outcome::Returned => return None,
-            Outcome::Trapped { code, message, backtrace } => Failure {
-                outcome: "trapped",
-                error_type: Some(code.clone()),
-                message: message.clone(),
-                backtrace: backtrace.clone(),
-                recorded: true,
-                ..Failure::default()
-            },
-            Outcome::HostError { kind, message, backtrace } => Failure {
-                outcome: "host_error",
-                error_type: Some(if kind.is_empty() { Cow::Borrowed("host_error") } else { kind.clone() }),
-                message: message.clone(),
-                backtrace: backtrace.clone(),
-                recorded: true,
-                ..Failure::default()
-            },
-            Outcome::Exited(code) => Failure {
-                outcome: "exited",
-                error_type: (*code != 0).then_some(Cow::Borrowed("exit")),
-                exit_code: Some(*code),
-                ..Failure::default()
-            },
-            Outcome::Interrupted(Interrupt::Fuel) => Failure::error("interrupted", "fuel"),
-            Outcome::Interrupted(Interrupt::Epoch) => Failure::error("interrupted", "epoch"),
-            Outcome::Cancelled => Failure { outcome: "cancelled", ..Failure::default() },
-            Outcome::Dropped => Failure { outcome: "dropped", ..Failure::default() },
+            Outcome::Trapped { code, message, backtrace } => ("trapped", Some(code.clone()), Some((message, backtrace))),
+            Outcome::HostError { kind, message, backtrace } => {
+                let kind = if kind.is_empty() { Cow::Borrowed("host_error") } else { kind.clone() };
+                ("host_error", Some(kind), Some((message, backtrace)))
+            }
+            Outcome::Exited(0) => ("exited", None, None),
+            Outcome::Exited(_) => ("exited", Some(Cow::Borrowed("exit")), None),
+            Outcome::Interrupted(Interrupt::Fuel) => ("interrupted", Some(Cow::Borrowed("fuel")), None),
+            Outcome::Interrupted(Interrupt::Epoch) => ("interrupted", Some(Cow::Borrowed("epoch")), None),
+            Outcome::Cancelled => ("cancelled", None, None),
+            Outcome::Dropped => ("dropped", None, None),
         };
-        Some(failure)
+        let exit_code = if let Outcome::Exited(code) = outcome { Some(*code) } else { None };
+        let recorded = texts.is_some();
+        let (message, backtrace) = texts.map(|(message, backtrace)| (message.clone(), backtrace.clone())).unwrap_or_default();
+        Some(Failure { outcome: name, error_type, message, backtrace, exit_code, recorded, flight: Vec::new() })
     }
 
     /// True when spans get the status ERROR.
     pub(crate) fn is_error(&self) -> bool {
         self.error_type.is_some()
-    }
-
-    fn error(outcome: &'static str, error_type: &'static str) -> Failure {
-        Failure { outcome, error_type: Some(Cow::Borrowed(error_type)), ..Failure::default() }
     }
 }

@@ -29,6 +29,7 @@ mod flight;
 mod frame;
 mod functions;
 mod gather;
+#[cfg(feature = "allow-list")]
 mod glob;
 mod governor;
 mod heap;

@@ -355,8 +355,11 @@ impl Recorder {
 
 /// Flags that frames of a function's calls begin with.
 fn flags(config: &Config, instances: &Instances, function: &Function) -> u16 {
+    if !cfg!(feature = "allow-list") {
+        return 0;
+    }
     let module = &instances.modules[function.module as usize];
     let name = module.manifest.as_ref().and_then(|manifest| manifest.function(function.index)).map(|entry| &entry.name);
-    let listed = name.is_some_and(|name| config.spans.always.iter().any(|pattern| crate::glob::matches(pattern, name)));
+    let listed = name.is_some_and(|name| config.spans.lists(name));
     if listed { flag::LISTED } else { 0 }
 }
