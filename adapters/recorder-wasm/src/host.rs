@@ -28,9 +28,6 @@ const OPTION_SAMPLING_RATIO: u32 = 8;
 const OPTION_DELTA: u32 = 9;
 const OPTION_SPANS: u32 = 10;
 
-/// What a host gives that has no randomness yet.
-const NO_ENTROPY: [u8; 16] = [0; 16];
-
 /// Makes the buffer `len` bytes long and gives its address, for the host to write what the next call reads.
 #[unsafe(no_mangle)]
 extern "C" fn buffer(len: u32) -> *const u8 {
@@ -77,8 +74,7 @@ extern "C" fn option(option: u32, value: f64) {
 extern "C" fn configure(wall_unix_ms: f64) {
     with(|state| {
         let (entropy, texts) = match state.buffer.split_first_chunk::<16>() {
-            Some((&NO_ENTROPY, texts)) => (None, texts),
-            Some((entropy, texts)) => (Some(*entropy), texts),
+            Some((entropy, texts)) => (Some(*entropy).filter(|entropy| u128::from_le_bytes(*entropy) != 0), texts),
             None => (None, [].as_slice()),
         };
         let mut texts = texts.split(|byte| *byte == 0).map(text);

@@ -216,7 +216,8 @@ impl Aggregator {
                 continue;
             }
             let flight = span.failure.as_ref().filter(|_| span.exception).map_or(&[][..], |failure| &failure.flight);
-            let flight = flight.iter().map(|(function, _)| catalog.place(modules[function.module as usize], function.index));
+            let flight =
+                flight.iter().map(|(function, _)| catalog.place(modules[function.module as usize], function.index));
             let flight = gather(flight);
             let function = catalog.place(modules[span.function.module as usize], span.function.index);
             traces::span(spans, scratch, span, catalog.named(function), |called| catalog.name(flight[called]));

@@ -108,7 +108,13 @@ impl Catalog {
     }
 
     /// Adds a function's figures; its place. `counts` are its histogram's; what has no room for one of its own goes to `shared`.
-    pub(crate) fn function(&mut self, module: u32, delta: &FunctionDelta, counts: &[u64], shared: &mut Histogram) -> u32 {
+    pub(crate) fn function(
+        &mut self,
+        module: u32,
+        delta: &FunctionDelta,
+        counts: &[u64],
+        shared: &mut Histogram,
+    ) -> u32 {
         let place = self.place(module, delta.id.index);
         let function = &mut self.functions[place as usize];
         function.figures.merge(&delta.figures);

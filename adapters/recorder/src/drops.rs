@@ -11,6 +11,7 @@ impl Drops {
         self.add(reason, 1);
     }
 
+    #[inline(never)]
     pub(crate) fn add(&mut self, reason: DropReason, items: u64) {
         let count = self.of(reason);
         *count = count.saturating_add(items);

@@ -28,7 +28,9 @@ impl Failure {
     pub(crate) fn new(outcome: &Outcome) -> Option<Failure> {
         let (name, error_type, texts) = match outcome {
             Outcome::Returned => return None,
-            Outcome::Trapped { code, message, backtrace } => ("trapped", Some(code.clone()), Some((message, backtrace))),
+            Outcome::Trapped { code, message, backtrace } => {
+                ("trapped", Some(code.clone()), Some((message, backtrace)))
+            }
             Outcome::HostError { kind, message, backtrace } => {
                 let kind = if kind.is_empty() { Cow::Borrowed("host_error") } else { kind.clone() };
                 ("host_error", Some(kind), Some((message, backtrace)))
@@ -42,7 +44,8 @@ impl Failure {
         };
         let exit_code = if let Outcome::Exited(code) = outcome { Some(*code) } else { None };
         let recorded = texts.is_some();
-        let (message, backtrace) = texts.map(|(message, backtrace)| (message.clone(), backtrace.clone())).unwrap_or_default();
+        let (message, backtrace) =
+            texts.map(|(message, backtrace)| (message.clone(), backtrace.clone())).unwrap_or_default();
         Some(Failure { outcome: name, error_type, message, backtrace, exit_code, recorded, flight: Vec::new() })
     }
 

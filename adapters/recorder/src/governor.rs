@@ -5,12 +5,11 @@
 //! what all recorders saw together, so that instances which live for one request each are governed as well.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
-use crate::catalog::{Catalog, Function};
+use crate::catalog::Catalog;
 use crate::figures::Figure;
 use crate::gather::gather;
-use crate::order::{self, Keyed};
+use crate::order;
 use crate::{Config, Untimed};
 
 /// Less busy time than this is no ground for a decision, in nanoseconds.
@@ -48,29 +47,22 @@ impl Governor {
                 let cheap_ns = pair_ns(*place).saturating_mul(CHEAP);
                 calls > 0 && !function.import && function.figures[Figure::Untimed] == 0 && own / calls <= cheap_ns
             });
-            let mut cheap: Vec<Keyed> = gather(cheap.map(|(place, function)| (function.recent.0, place as u32)));
+            let mut cheap = gather(cheap.map(|(place, function)| (function.recent.0, place as u32)));
             order::sort(&mut cheap);
+            let untimed = Arc::make_mut(&mut self.untimed.functions);
             for (calls, place) in cheap.into_iter().rev() {
                 if cost <= budget {
                     break;
                 }
                 cost -= calls.saturating_mul(catalog.pair_ns(place, config)) as f64;
-                catalog.functions[place as usize].figures[Figure::Untimed] = 1;
+                let function = &mut catalog.functions[place as usize];
+                function.figures[Figure::Untimed] = 1;
+                untimed.push((catalog.modules[function.module as usize].build.0, function.index));
             }
-            self.publish(catalog);
+            self.untimed.version = untimed.len() as u64;
         }
         for function in &mut catalog.functions {
             function.recent = (0, 0);
-        }
-    }
-
-    fn publish(&mut self, catalog: &Catalog) {
-        let untimed = catalog.functions.iter().filter(|function| function.figures[Figure::Untimed] > 0);
-        let key = |function: &Function| (catalog.modules[function.module as usize].build.0, function.index);
-        let mut functions: Vec<Keyed> = gather(untimed.map(key));
-        order::sort(&mut functions);
-        if functions != *self.untimed.functions {
-            self.untimed = Untimed { version: self.untimed.version + 1, functions: Arc::new(functions) };
         }
     }
 }

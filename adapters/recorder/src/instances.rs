@@ -27,9 +27,8 @@ pub(crate) struct Instance {
     pub(crate) began: u64,
     pub(crate) ended: bool,
     pub(crate) heap: Heap,
-    /// Version of the governor's decisions that its gates follow, and what they were.
-    pub(crate) gates: u64,
-    pub(crate) closed_gates: Vec<u32>,
+    /// How many of the governor's decisions its gates follow.
+    pub(crate) gates: usize,
     /// Since the last drain.
     pub(crate) figures: ModuleFigures,
     /// Bytes of its memories, and what drains have told of them.

@@ -319,19 +319,14 @@ impl Recorder {
         let Instances { modules, all, by_base, .. } = &mut self.instances;
         for place in by_base {
             let instance = &mut all[*place as usize];
-            if instance.gates == untimed.version {
-                continue;
-            }
-            instance.gates = untimed.version;
-            let wanted = untimed.functions(modules[instance.module as usize].build);
-            for (these, others, open) in [(&instance.closed_gates, &wanted, true), (&wanted, &instance.closed_gates, false)] {
-                for function in these.iter().copied().filter(|function| *function < instance.ids) {
-                    if others.binary_search(&function).is_err() {
-                        changes.push(GateChange { base: instance.base, function, open });
-                    }
+            let build = modules[instance.module as usize].build;
+            // Decisions are never taken back: what an instance does not follow yet came last.
+            let followed = core::mem::replace(&mut instance.gates, untimed.functions.len());
+            for (id, function) in untimed.functions.iter().skip(followed) {
+                if *id == build.0 && *function < instance.ids {
+                    changes.push(GateChange { base: instance.base, function: *function, open: false });
                 }
             }
-            instance.closed_gates = wanted;
         }
         changes
     }

@@ -5,24 +5,21 @@ use alloc::vec::Vec;
 
 use waspect_abi::BuildId;
 
-use crate::gather::gather;
 use crate::order::Keyed;
 
 /// Functions whose gates are to be closed, of every module in the process. Cheap to clone and to compare.
 #[derive(Clone, Debug, Default)]
 pub struct Untimed {
-    /// Goes up by one with every change; 0 is 'nothing is untimed'.
+    /// Goes up with every change; 0 is 'nothing is untimed'.
     pub version: u64,
-    /// Build id of the module and original index, ascending.
+    /// Build id of the module and original index, in the order of the decisions, which are never taken back.
     pub(crate) functions: Arc<Vec<Keyed>>,
 }
 
 impl Untimed {
-    /// The functions of a module, by original index, ascending. What a new instance closes before its first call.
+    /// The functions of a module, by original index, in the order of the decisions.
     pub fn functions(&self, build: BuildId) -> Vec<u32> {
-        let first = self.functions.partition_point(|(id, _)| *id < build.0);
-        let functions = self.functions[first..].iter().take_while(|(id, _)| *id == build.0);
-        gather(functions.map(|(_, function)| *function))
+        self.functions.iter().filter(|(id, _)| *id == build.0).map(|(_, function)| *function).collect()
     }
 }
 
@@ -33,6 +30,6 @@ pub struct GateChange {
     pub base: u32,
     /// Original function index.
     pub function: u32,
-    /// Whether its hooks shall run.
+    /// Whether its hooks shall run; the governor only closes gates.
     pub open: bool,
 }

@@ -126,10 +126,13 @@ fn events<'n>(out: &mut Vec<u8>, span: &Span, failure: &Failure, error_type: &st
         wire::message(out, 11, |out| {
             wire::fixed64(out, 1, span.end_unix);
             wire::text(out, 2, event::WASPECT_FLIGHT_RECORDER);
-            let names = (0..failure.flight.len()).map(|call| Value::from(name_of(call)));
-            wire::list_attribute(out, 3, attribute::WASPECT_FLIGHT_FUNCTIONS, names);
-            let durations = failure.flight.iter().map(|(_, duration)| Value::Int(*duration as i64));
-            wire::list_attribute(out, 3, attribute::WASPECT_FLIGHT_DURATIONS, durations);
+            let calls = failure.flight.len();
+            wire::list_attribute(out, 3, attribute::WASPECT_FLIGHT_FUNCTIONS, calls, &|out, at| {
+                wire::text(out, 1, name_of(at));
+            });
+            wire::list_attribute(out, 3, attribute::WASPECT_FLIGHT_DURATIONS, calls, &|out, at| {
+                wire::varint(out, 3, failure.flight[at].1);
+            });
         });
     }
 }

@@ -115,14 +115,20 @@ pub(crate) fn true_attribute(out: &mut Vec<u8>, field: u32, key: &str) {
     attribute(out, field, key, &Value::Bool(true));
 }
 
-/// A `KeyValue` with a list.
-pub(crate) fn list_attribute(out: &mut Vec<u8>, field: u32, key: &str, values: impl Iterator<Item = Value>) {
+/// A `KeyValue` with a list of so many values, each written by `value`.
+pub(crate) fn list_attribute(
+    out: &mut Vec<u8>,
+    field: u32,
+    key: &str,
+    len: usize,
+    value: &dyn Fn(&mut Vec<u8>, usize),
+) {
     message(out, field, |out| {
         text(out, 1, key);
         message(out, 2, |out| {
             message(out, 5, |out| {
-                for value in values {
-                    message(out, 1, |out| value.encode(out));
+                for at in 0..len {
+                    message(out, 1, |out| value(out, at));
                 }
             });
         });
