@@ -10,7 +10,7 @@ import { bundle } from "./bundle.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
 const ADAPTER_MAX = 8_480;
-const ALL_MAX = 41_870;
+const ALL_MAX = 37_580;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = (name) => bundle(`export * from "./dist/${name}";`, root);

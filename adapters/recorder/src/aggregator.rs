@@ -230,7 +230,8 @@ impl Aggregator {
     fn merge_errors(&mut self, delta: &Delta, modules: &[u32]) {
         for error in &delta.errors {
             let place = error.function.map(|id| self.catalog.place(modules[id.module as usize], id.index));
-            let (function, build) = place.map_or(("", ""), |place| (self.catalog.name(place), self.catalog.build(place)));
+            let (function, build) =
+                place.map_or(("", ""), |place| (self.catalog.name(place), self.catalog.build(place)));
             let same =
                 |known: &MergedError| known.code == error.code && known.function == function && known.build == build;
             match self.errors.iter().position(same) {

@@ -49,7 +49,7 @@ impl Governor {
             });
             let mut cheap = gather(cheap.map(|(place, function)| (function.recent.0, place as u32)));
             order::sort(&mut cheap);
-            let untimed = Arc::make_mut(&mut self.untimed.functions);
+            let mut untimed = self.untimed.functions.to_vec();
             for (calls, place) in cheap.into_iter().rev() {
                 if cost <= budget {
                     break;
@@ -59,7 +59,7 @@ impl Governor {
                 function.figures[Figure::Untimed] = 1;
                 untimed.push((catalog.modules[function.module as usize].build.0, function.index));
             }
-            self.untimed.version = untimed.len() as u64;
+            self.untimed = Untimed { version: untimed.len() as u64, functions: Arc::new(untimed) };
         }
         for function in &mut catalog.functions {
             function.recent = (0, 0);
