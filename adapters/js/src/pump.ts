@@ -23,8 +23,8 @@ export class Pump {
   #profilesAt: number;
   /** When the next profile begins, in microseconds since 1970. */
   #profileFrom = 0;
-  /** How many scopes had begun when the host said that it may be gone. */
-  #leftAt = 0;
+  /** How many scopes had begun when the host said that it may be gone, unless metrics were told after that. */
+  #leftAt = -1;
 
   constructor(
     readonly settings: Settings,
@@ -60,11 +60,11 @@ export class Pump {
   }
 
   /** Makes batches of all there is. */
-  flush(): void {
+  flush(leaving = false): void {
     this.#merge();
     this.instances.gate();
     this.#spans();
-    this.#metrics();
+    this.#metrics(leaving);
     this.#profiles();
   }
 
@@ -80,7 +80,8 @@ export class Pump {
     this.#merge();
     this.instances.gate();
     if (now - this.#spansAt >= this.settings.spansEveryMs) this.#spans();
-    if (now - this.#metricsAt >= this.settings.metricsEveryMs) this.#metrics();
+    // A page that is hidden, and does nothing, may be gone without another word.
+    if (now - this.#metricsAt >= this.settings.metricsEveryMs && this.scopes.begun !== this.#leftAt) this.#metrics();
     // While one is on its way, what is done gathers for the next.
     if (now - this.#profilesAt >= this.settings.profilesEveryMs && !this.exporters.profiling) this.#profiles();
   }
@@ -88,16 +89,15 @@ export class Pump {
   /** The page may be gone after this, or the process: once for what is new. Sending it makes a process ask again. */
   #leave(): void {
     if (this.scopes.begun === this.#leftAt) return;
-    this.#leftAt = this.scopes.begun;
-    if (typeof document === "object") void this.exporters.hurry(() => this.flush());
-    else this.flush();
+    if (typeof document === "object") void this.exporters.hurry(() => this.flush(true));
+    else this.flush(true);
   }
 
   /** Sends all that is in a recorder whose thread is gone. */
   take(recorder: Recorder): void {
     recorder.wasm.tick!();
     this.#spans(recorder);
-    this.#metrics(recorder);
+    this.#metrics(true, recorder);
     this.#profiles(recorder);
   }
 
@@ -113,9 +113,10 @@ export class Pump {
     }
   }
 
-  #metrics(recorder = this.recorder): void {
+  #metrics(leaving = false, recorder = this.recorder): void {
     this.#metricsAt = this.clock.now();
-    const batch = recorder.metrics(this.clock.unix());
+    if (recorder === this.recorder) this.#leftAt = leaving ? this.scopes.begun : -1;
+    const batch = recorder.metrics(this.clock.unix(), leaving);
     if (batch !== undefined) this.exporters.send(batch);
   }
 

@@ -71,7 +71,8 @@ export class Recorder {
     option(OPTION.perRoot, settings.spansPerRoot);
     option(OPTION.samplingRatio, settings.sampleRatio);
     option(OPTION.overheadBudget, settings.overheadBudget);
-    option(OPTION.delta, 1);
+    // Nothing tells one page from another: what is alive in them adds up, and each takes back its own before it may be gone.
+    option(OPTION.delta, typeof document === "object" ? 2 : 1);
     const texts = Object.entries(settings.attributes).flat().map((text) => text.replaceAll("\0", ""));
     const entropy = settings.entropy ?? randomness();
     this.#seeded = entropy !== undefined;
@@ -121,7 +122,9 @@ export class Recorder {
     return this.#batch("traces", this.#call("take_traces", bytesMax));
   }
 
-  metrics(unixMs: number): Batch | undefined {
+  /** Metrics since the last time; `leaving`: the page may be gone after them. */
+  metrics(unixMs: number, leaving: boolean): Batch | undefined {
+    if (leaving) this.#call("leave");
     return this.#batch("metrics", this.#call("metrics", unixMs));
   }
 

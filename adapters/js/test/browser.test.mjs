@@ -82,6 +82,28 @@ function pagesIn(launch) {
     return { page, errors };
   }
 
+  // First: pages of other tests would leave meanwhile.
+  test("what is alive in pages adds up, and is nothing once they are gone", async () => {
+    const alive = async (wanted) => {
+      const count = () => Object.values(decode(received).points["wasm.instance.active"] ?? {})[0] ?? 0;
+      for (let wait = 0; wait < 100 && count() !== wanted; wait += 1) await new Promise((resolve) => setTimeout(resolve, 50));
+      return count();
+    };
+    const [first, second] = [(await open()).page, (await open()).page];
+    for (const page of [first, second]) await page.evaluate(() => globalThis.observer.flush());
+    assert.equal(await alive(2), 2);
+    await first.goto("about:blank");
+    assert.equal(await alive(1), 1);
+    await second.evaluate(() => globalThis.dispatchEvent(new Event("pagehide")));
+    assert.equal(await alive(0), 0);
+    await second.evaluate(() => (globalThis.run(), globalThis.observer.flush()));
+    assert.equal(await alive(1), 1, "it was not gone");
+    await second.goto("about:blank");
+    assert.equal(await alive(0), 0);
+    assert.equal(decode(received.splice(0)).points["wasm.function.calls"].run, 3);
+    await Promise.all([first.close(), second.close()]);
+  });
+
   test("a page under a strict policy sends to another origin", async () => {
     const { page, errors } = await open();
     const health = await page.evaluate(() => globalThis.observer.flush());

@@ -9,8 +9,8 @@ import { gzipSync } from "node:zlib";
 import { bundle } from "./bundle.mjs";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
-const ADAPTER_MAX = 8_480;
-const ALL_MAX = 37_580;
+const ADAPTER_MAX = 8_520;
+const ALL_MAX = 37_700;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const built = (name) => bundle(`export * from "./dist/${name}";`, root);

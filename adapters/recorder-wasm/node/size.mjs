@@ -8,7 +8,7 @@ import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 
 /** Ratchets: lower them when it gets smaller, and say in the commit why when it grows. */
-const GZIPPED_MAX = { "recorder.wasm": 29_100, "recorder-stacks.wasm": 35_550, "recorder-profile.wasm": 45_150 };
+const GZIPPED_MAX = { "recorder.wasm": 29_160, "recorder-stacks.wasm": 35_640, "recorder-profile.wasm": 45_240 };
 
 for (const path of process.argv.slice(2)) {
   const [name, bytes] = [basename(path), readFileSync(path)];

@@ -60,7 +60,11 @@ extern "C" fn option(option: u32, value: f64) {
             OPTION_CLOCK_RESOLUTION_NS => config.clock_resolution_ns = value as u64,
             OPTION_SAMPLING_RATIO => config.sampling.ratio = value,
             OPTION_DELTA => {
-                config.temporality = if value != 0.0 { Temporality::Delta } else { Temporality::Cumulative }
+                config.temporality = match value as u32 {
+                    0 => Temporality::Cumulative,
+                    1 => Temporality::Delta,
+                    _ => Temporality::Changes,
+                }
             }
             OPTION_SPANS => config.spans.on = value != 0.0,
             _ => {}
@@ -291,6 +295,12 @@ extern "C" fn metrics(wall_unix_ms: f64) -> u32 {
         let batch = state.aggregator.as_mut().map(|aggregator| aggregator.metrics(nanoseconds(wall_unix_ms)));
         state.give(batch)
     })
+}
+
+/// `Aggregator::leave`.
+#[unsafe(no_mangle)]
+extern "C" fn leave() {
+    with(|state| _ = state.aggregator.as_mut().map(Aggregator::leave));
 }
 
 /// After a [`tick`], pprof of what was recorded, and its length: with `piece` 0 of everything, with 1 of what came since the last piece, or none.

@@ -52,6 +52,7 @@ pub struct Aggregator {
     pub(crate) drops: Drops,
     pub(crate) governor: Governor,
     pub(crate) exported: Exported,
+    pub(crate) leaving: bool,
 }
 
 /// An encoded OTLP request.
@@ -112,6 +113,7 @@ impl Aggregator {
             drops: Drops::default(),
             governor: Governor::default(),
             exported: Exported::new(start_unix_ns),
+            leaving: false,
         }
     }
 

@@ -155,4 +155,7 @@ pub enum Temporality {
     /// As [`Temporality::Delta`], but for asynchronous counters, which are cumulative. Those here are all synchronous, since
     /// every count is added when its event is drained: the two are the same.
     LowMemory,
+    /// All of them since the last export, up-down counters too: what is alive in senders whose end nobody sees adds up, if each takes
+    /// back its own before it may be gone (`Aggregator::leave`).
+    Changes,
 }

@@ -12,7 +12,7 @@ use crate::gather::gather;
 use crate::histogram::Histogram;
 use crate::otlp::attributes::Attributes;
 use crate::otlp::metrics::{Number, Times, histogram, metric as append, point};
-use crate::{Aggregator, Batch, DropReason, otlp};
+use crate::{Aggregator, Batch, DropReason, Temporality, otlp};
 
 /// The metrics of functions: `Figures::in_metrics`, in this order.
 const FUNCTION_METRICS: [Metric; 10] = [
@@ -58,7 +58,8 @@ impl Aggregator {
             temporality: self.config.temporality,
         };
         let overflowing = self.exported.update(&self.catalog, self.config.attribute_sets_max);
-        let mut out = Output { items: 0, bytes: Vec::new(), points: Vec::new(), times };
+        let leaving = core::mem::take(&mut self.leaving);
+        let mut out = Output { items: 0, bytes: Vec::new(), points: Vec::new(), times, leaving };
         self.function_metrics(&mut out);
         self.durations(&mut out);
         self.error_metrics(&mut out);
@@ -67,6 +68,11 @@ impl Aggregator {
         self.process_metrics(&mut out);
         self.exported.last = now_unix_ns;
         Batch { bytes: otlp::request(&self.resource, &out.bytes), items: out.items }
+    }
+
+    /// The next metrics take back what is alive, since the process may be gone after them; those after it tell it again.
+    pub fn leave(&mut self) {
+        self.leaving = self.config.temporality == Temporality::Changes;
     }
 
     fn function_metrics(&mut self, out: &mut Output) {
@@ -156,6 +162,8 @@ struct Output {
     /// Of the metric that is not closed yet.
     points: Vec<u8>,
     times: Times,
+    /// Nothing is alive any more.
+    leaving: bool,
 }
 
 impl Output {
@@ -171,6 +179,7 @@ impl Output {
 
     /// A point, unless the value is and was zero. Durations come in nanoseconds.
     fn number(&mut self, metric: &Metric, attributes: &Attributes, now: u64, told: &mut u64) {
+        let now = if self.leaving && metric.instrument == Instrument::UpDownCounter { 0 } else { now };
         let told = core::mem::replace(told, now);
         let is_delta = self.times.is_delta(metric.instrument);
         let value = if is_delta { now.wrapping_sub(told) } else { now };

@@ -86,6 +86,31 @@ fn low_memory_is_delta_where_nothing_is_asynchronous() {
 }
 
 #[test]
+fn what_is_alive_is_taken_back_by_those_who_leave_and_told_again_by_those_who_stay() {
+    let (mut recorder, mut aggregator) =
+        start(&Config { temporality: Temporality::Changes, ..Config::default() }, &["f"]);
+    let mut tell = |recorder: &mut Recorder, now, leaves| {
+        aggregator.merge(recorder.drain(Timestamp(now)));
+        if leaves {
+            aggregator.leave();
+        }
+        let metrics = support::metrics(&aggregator.metrics(now).bytes);
+        let number = |name: &str, key: &str| Some(support::points(metrics.get(name)?).get(key)?.as_i64().unwrap());
+        ["wasm.heap.live", "wasm.instance.active", "wasm.heap.live_max"].map(|name| number(name, "m"))
+    };
+    recorder.alloc(Timestamp(1), 0, 0, 64, 10);
+    assert_eq!(tell(&mut recorder, 1, false), [Some(10), Some(1), Some(10)]);
+    assert_eq!(tell(&mut recorder, 2, false)[..2], [None, None], "nothing changed");
+    recorder.alloc(Timestamp(3), 0, 0, 128, 5);
+    assert_eq!(tell(&mut recorder, 3, true)[..2], [Some(-10), Some(-1)], "as much as was told before");
+    assert_eq!(tell(&mut recorder, 4, true)[..2], [None, None], "it left already");
+    assert_eq!(tell(&mut recorder, 5, false)[..2], [Some(15), Some(1)], "it did not leave");
+    recorder.alloc(Timestamp(6), 0, 64, 0, 0);
+    assert_eq!(tell(&mut recorder, 6, false)[..2], [Some(-10), None]);
+    assert_eq!(tell(&mut recorder, 7, true)[..2], [Some(-5), Some(-1)]);
+}
+
+#[test]
 fn otlp_equals_the_snapshot() {
     let names: Vec<String> = (0..20).map(|index| format!("f{index}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();

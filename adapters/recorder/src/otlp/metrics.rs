@@ -37,7 +37,9 @@ pub(crate) struct Times {
 impl Times {
     /// Whether points of this instrument are deltas.
     pub(crate) fn is_delta(&self, instrument: Instrument) -> bool {
-        self.temporality != Temporality::Cumulative && matches!(instrument, Instrument::Counter | Instrument::Histogram)
+        // Each temporality makes deltas of all that those before it do.
+        let first = if instrument == Instrument::UpDownCounter { Temporality::Changes } else { Temporality::Delta };
+        instrument != Instrument::Gauge && self.temporality as u8 >= first as u8
     }
 
     fn start_of(&self, instrument: Instrument) -> u64 {
