@@ -207,7 +207,7 @@ async fn a_client_that_does_not_read_is_let_go_and_others_are_answered() {
     // As many as are made at once.
     let (mut first, _second) = (unread().await, unread().await);
     let asking = remote.ask::<_, Services>("TraceReader/GetServices", Empty {});
-    tokio::time::timeout(2 * READING, asking).await.expect("others are answered meanwhile, or soon").unwrap();
+    tokio::time::timeout(6 * READING, asking).await.expect("others are answered meanwhile, or soon").unwrap();
     let mut ended = Ok(());
     while ended.is_ok() {
         ended = match first.message().await {
@@ -216,5 +216,6 @@ async fn a_client_that_does_not_read_is_let_go_and_others_are_answered() {
             Err(status) => Err(status.code()),
         };
     }
-    assert_eq!(ended, Err(Code::DeadlineExceeded));
+    // Its time as a whole may be over before that of a part.
+    assert!(matches!(ended, Err(Code::DeadlineExceeded | Code::ResourceExhausted)), "{ended:?}");
 }
