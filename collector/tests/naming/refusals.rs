@@ -27,7 +27,12 @@ async fn what_is_no_manifest_is_refused_with_a_remedy_and_changes_nothing() {
         (BUILD, b"<script>".to_vec(), 400, "instrument the original module again"),
         (BUILD, twice, 400, "not in ascending order"),
         (BUILD, with(&|manifest| manifest.abi = 7), 400, "manifest of ABI 7"),
-        (BUILD, with(&|manifest| manifest.functions[0].name = "x".repeat(5000)), 400, "a name is too long"),
+        (
+            BUILD,
+            with(&|manifest| manifest.functions[0].name = "x".repeat(5000)),
+            400,
+            "a name, family or path is too long",
+        ),
         (BUILD, with(&|manifest| manifest.function_count = 3), 400, "out of range"),
         (BUILD, vec![0x32; (16 << 20) + 1], 413, "longer than 16777216 bytes"),
         (BUILD, [0x42, 0].repeat(1_000_001), 413, "at most 1000000 are taken"),

@@ -195,14 +195,16 @@ async fn a_client_that_does_not_read_is_let_go_and_others_are_answered() {
         remote.store_span(number, "x".repeat(3 << 20)).await;
     }
     remote.wait_for(5).await;
-    // Of 15 MiB a connection takes 64 KiB, and what the sockets hold, before somebody reads.
+    // Its first part says that an answer is being made. Of 15 MiB the rest is more than a connection holds before somebody reads.
     let unread = async || {
         let mut client = Grpc::new(remote.channel.clone());
         client.ready().await.unwrap();
         let path = PathAndQuery::from_static("/jaeger.storage.v2.TraceReader/FindTraces");
         let find = Find { query: Some(Query::default()) };
         let answer = client.server_streaming(tonic::Request::new(find), path, ProstCodec::<_, TracesData>::default());
-        answer.await.unwrap().into_inner()
+        let mut answer = answer.await.unwrap().into_inner();
+        assert!(answer.message().await.unwrap().is_some());
+        answer
     };
     // As many as are made at once.
     let (mut first, _second) = (unread().await, unread().await);
