@@ -14,6 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Bytes that are taken of the room at once while a body is decompressed.
 const PIECE_BYTES: usize = 64 << 10;
 
+/// What is read of a request that is too long, so that its client sees the answer.
+const LINGER_BYTES_MAX: usize = 64 << 20;
+
 /// Bytes of requests in memory, of all connections together.
 #[derive(Clone)]
 pub struct Room(Arc<Semaphore>);
@@ -69,6 +72,7 @@ pub async fn read(
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Unreadable::Gone)?.into_data() else { continue };
         if received.len() + data.len() > bytes_max {
+            linger(body).await;
             return Err(Unreadable::TooLong);
         }
         held.merge(room.take(data.len())?);
@@ -80,6 +84,18 @@ pub async fn read(
     let room = room.clone();
     let decompressed = tokio::task::spawn_blocking(move || decompress(compression, &received, bytes_max, &room));
     decompressed.await.map_err(|_| Unreadable::Gone)?
+}
+
+/// Reads on though nobody wants it: a client that still writes when its connection is closed never sees why.
+pub async fn linger(mut body: Body) {
+    let mut left = LINGER_BYTES_MAX;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
 }
 
 /// Decompresses piece by piece: a bomb costs its limit and no more.

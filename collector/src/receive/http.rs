@@ -5,7 +5,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use http::{Method, StatusCode, Uri};
 use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsPartialSuccess, ExportMetricsServiceResponse};
@@ -69,6 +71,10 @@ impl Receiver {
         let unreadable = |unreadable| unreadable_as(unreadable, bytes_max);
         let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         if announced.is_some_and(|length: u64| length > bytes_max as u64) {
+            // Who asks before it sends has nothing under way.
+            if !request.headers().contains_key(EXPECT) {
+                let _ = tokio::time::timeout(self.timeout, body::linger(request.into_body())).await;
+            }
             return Err(unreadable(Unreadable::TooLong));
         }
         let allowance = request.extensions().get::<Allowance>().cloned();

@@ -33,10 +33,15 @@ async fn what_is_no_manifest_is_refused_with_a_remedy_and_changes_nothing() {
             400,
             "a name, family or path is too long",
         ),
-        (BUILD, with(&|manifest| manifest.function_count = 3), 400, "out of range"),
+        (
+            BUILD,
+            with(&|manifest| manifest.function_count = 3),
+            400,
+            "more functions than an engine takes, or one beyond them",
+        ),
         (BUILD, vec![0x32; (16 << 20) + 1], 413, "longer than 16777216 bytes"),
         (BUILD, [0x42, 0].repeat(1_000_001), 413, "at most 1000000 are taken"),
-        (BUILD, bomb, 400, "cannot be read"),
+        (BUILD, bomb, 400, "cannot be trusted"),
     ] {
         let answer = put(&running, build, body).await;
         let said = String::from_utf8_lossy(&answer.body).into_owned();
