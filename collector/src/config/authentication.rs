@@ -138,7 +138,7 @@ impl Access {
     /// The extensions that are asked for.
     pub(crate) fn extensions<'a>(&self, extensions: &'a Extensions) -> impl Iterator<Item = &'a BearerToken> {
         let names = self.auth.iter().flat_map(|auth| &auth.authenticator);
-        names.filter_map(|name| extensions.get(name)).collect::<Vec<_>>().into_iter()
+        names.filter_map(|name| extensions.get(name))
     }
 
     fn tokens<'a>(&self, extensions: &'a Extensions) -> impl Iterator<Item = &'a str> {

@@ -73,7 +73,7 @@ impl Guard {
         Guard {
             tokens: access.extensions(extensions).map(Token::new).collect(),
             named: access.tls.is_some(),
-            allowed_hosts: access.allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            allowed_hosts: access.allowed_hosts.clone(),
             pages: Origins::default(),
             no_pages: false,
             health: health.clone(),
@@ -116,7 +116,7 @@ impl Guard {
     fn is_forged(&self, request: &Request) -> bool {
         let (site, origin) = (header(request, &SEC_FETCH_SITE), header(request, &ORIGIN));
         let foreign = match site {
-            b"" => !origin.is_empty() && !is_of(origin, &host(request)),
+            b"" => !origin.is_empty() && !is_of(origin, authority(request)),
             b"same-origin" | b"none" => false,
             _ => true,
         };
@@ -146,7 +146,9 @@ async fn pass(State(guard): State<Guard>, mut request: Request, next: Next) -> R
     }
     match guard.admit(&request) {
         Ok(allowance) => {
-            allowance.and_then(|allowance| request.extensions_mut().insert(allowance));
+            if let Some(allowance) = allowance {
+                request.extensions_mut().insert(allowance);
+            }
             next.run(request).await
         }
         Err(why) => {
@@ -205,13 +207,17 @@ fn header<'a>(request: &'a Request, name: &HeaderName) -> &'a [u8] {
     request.headers().get(name).map_or(&b""[..], |value| value.as_bytes())
 }
 
-/// The name that the client calls us by, without the port.
-fn host(request: &Request) -> String {
-    let authority = match request.uri().authority() {
+/// What the client calls us by.
+fn authority(request: &Request) -> Option<Authority> {
+    match request.uri().authority() {
         Some(authority) => Some(authority.clone()),
         None => Authority::try_from(header(request, &HOST)).ok(),
-    };
-    authority.map(|authority| authority.host().to_owned()).unwrap_or_default()
+    }
+}
+
+/// The same without the port.
+fn host(request: &Request) -> String {
+    authority(request).map(|authority| authority.host().to_owned()).unwrap_or_default()
 }
 
 /// True for a name that no stranger can lead here.
@@ -221,12 +227,12 @@ fn is_ours(host: &str, allowed_hosts: &[String]) -> bool {
     address.parse::<IpAddr>().is_ok()
         || host == "localhost"
         || host.ends_with(".localhost")
-        || allowed_hosts.contains(&host)
+        || allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(&host))
 }
 
-/// True for an origin of that host.
-fn is_of(origin: &[u8], host: &str) -> bool {
-    Uri::try_from(origin).is_ok_and(|origin| origin.host().is_some_and(|name| name.eq_ignore_ascii_case(host)))
+/// True for the origin of pages that are served there; another port is another origin.
+fn is_of(origin: &[u8], authority: Option<Authority>) -> bool {
+    Uri::try_from(origin).is_ok_and(|origin| authority.is_some() && origin.authority() == authority.as_ref())
 }
 
 #[cfg(test)]
@@ -235,8 +241,8 @@ mod tests {
 
     #[test]
     fn hosts_are_addresses_or_names_that_are_ours() {
-        let allowed = ["collector".to_owned()];
-        for host in ["127.0.0.1", "[::1]", "10.0.0.7", "localhost", "LOCALHOST", "a.localhost", "Collector"] {
+        let allowed = ["Collector".to_owned()];
+        for host in ["127.0.0.1", "[::1]", "10.0.0.7", "localhost", "LOCALHOST", "a.localhost", "collector"] {
             assert!(is_ours(host, &allowed), "{host}");
         }
         for host in ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "xlocalhost"] {

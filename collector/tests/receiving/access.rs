@@ -149,6 +149,7 @@ async fn a_strangers_page_stores_nothing_though_nobody_needs_a_token() {
         vec![("sec-fetch-site", "same-site"), ("origin", "http://localhost:8080")],
         vec![("origin", "https://evil.example")],
         vec![("origin", "null")],
+        vec![("origin", "http://127.0.0.1:1")],
     ];
     for headers in forged {
         let headers: Vec<_> = headers.into_iter().chain([("content-type", "text/plain")]).collect();
@@ -163,5 +164,5 @@ async fn a_strangers_page_stores_nothing_though_nobody_needs_a_token() {
         let answer = post(running.http(), "/v1/traces", &headers, serde_json::to_vec(&spans(0, 1)).unwrap()).await;
         assert_eq!(answer.status, 200, "{headers:?}");
     }
-    assert_eq!(figure(&running, "waspect_collector_refused_total{waspect_drop_reason=\"origin\"}").await, 4);
+    assert_eq!(figure(&running, "waspect_collector_refused_total{waspect_drop_reason=\"origin\"}").await, 5);
 }
